@@ -1,0 +1,41 @@
+/* write.h - plan the files, copy rows, journal chunks: the only parallel loop of a conversion. */
+#ifndef BANTAM_WRITE_H
+#define BANTAM_WRITE_H
+
+#include "formats/model.h"
+
+/* Called from one thread at a time, a few times a second. */
+struct progress {
+    void (*fn)(void *ctx, uint64_t done, uint64_t total);      /* bytes of output */
+    void *ctx;
+};
+
+struct write_options {
+    const char *out;                    /* file, or directory for safetensors */
+    const struct format *format;
+    struct plan_options plan;
+    bool force;                         /* replace an existing OUT (atomically, at the end) */
+    const struct plan_extra *extra;     /* small files for an output directory: config.json, tokenizer.json ... */
+    size_t nextra;
+    struct progress progress;
+};
+
+struct plan_extra {
+    const char *name;                   /* relative to the output directory */
+    const void *bytes;
+    size_t n;
+};
+
+struct write_result {
+    uint64_t nbytes, resumed_nbytes;    /* written in all; of these, found complete from an earlier run */
+    size_t nfiles;
+    double seconds;
+};
+
+/* Writes OUT.part (OUT-00001-of-0000N.gguf.part ... when split), with a journal OUT.part.journal of {chunk, XXH3 of its
+ * bytes}; syncs; renames; removes the journal. The journal starts with a digest of the plan and of the sources' sizes
+ * and times: the same command again verifies and keeps the chunks it lists, another command starts anew. Bytes do not
+ * depend on the number of threads. On failure only .part and journal remain, and the lowest chunk's failure is told. */
+int model_write(struct model *, const struct write_options *, struct write_result *, struct fail *);
+
+#endif

@@ -1,0 +1,89 @@
+/* file.h - read-only maps, a cursor that cannot leave them, and output that is OUT.part until it is renamed.
+ *
+ * A cursor is a position in bytes from outside. Each cursor_*() checks the end first; after the first overrun it
+ * returns zeros and cursor_ok() is false, so a parser reads a whole record and checks once.
+ * Lifetime: what cursor_bytes() returns belongs to the map. Threads: a map may be read by many, a cursor by one. */
+#ifndef BANTAM_FILE_H
+#define BANTAM_FILE_H
+
+#include "formats/arena.h"
+#include "formats/fail.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- checked arithmetic on sizes from outside: false when the result does not fit ---- */
+static inline bool mul_u64(uint64_t a, uint64_t b, uint64_t *out)
+{
+    return !__builtin_mul_overflow(a, b, out);
+}
+
+static inline bool add_u64(uint64_t a, uint64_t b, uint64_t *out)
+{
+    return !__builtin_add_overflow(a, b, out);
+}
+
+/* ---- a read-only file ---- */
+struct file {
+    const char *path;           /* owned */
+    const uint8_t *data;        /* the whole file, PROT_READ; not NULL even when it is empty */
+    uint64_t nbytes;
+};
+
+/* Maps a regular file. Fails (FAIL_SYSTEM for the OS, FAIL_INPUT for a directory, pipe or device). A file that is
+ * cut short while mapped would raise SIGBUS: tools/ turns that into status 3. */
+int file_open(struct file *, const char *path, struct fail *);
+void file_close(struct file *);
+
+/* [offset, offset + n) of the map, for a row: made resident in one system call, and let go again when `tmp` is reset,
+ * so that resident memory does not grow with what has been read. The range must lie in the file (asserted). */
+const uint8_t *file_range(const struct file *, uint64_t offset, uint64_t n, struct arena *tmp);
+
+/* The whole of a small text file into `a`, NUL-terminated; larger than `limit`: FAIL_INPUT. *n may be NULL. */
+char *file_read_text(const char *path, uint64_t limit, struct arena *a, size_t *n, struct fail *);
+
+bool path_exists(const char *path);
+bool path_is_dir(const char *path);
+char *path_join(struct arena *, const char *dir, const char *name);
+const char *path_base(const char *path);        /* behind the last '/' */
+
+/* ---- the cursor ---- */
+struct cursor {
+    const uint8_t *data;
+    uint64_t nbytes, at;
+    bool over;
+};
+
+struct cursor cursor_at(const uint8_t *data, uint64_t nbytes);
+bool cursor_ok(const struct cursor *);
+uint64_t cursor_left(const struct cursor *);
+uint8_t cursor_u8(struct cursor *);
+uint16_t cursor_u16(struct cursor *);
+uint32_t cursor_u32(struct cursor *);
+uint64_t cursor_u64(struct cursor *);
+float cursor_f32(struct cursor *);
+double cursor_f64(struct cursor *);
+const uint8_t *cursor_bytes(struct cursor *, uint64_t n);       /* NULL when fewer are left */
+
+/* ---- output ---- */
+/* One output file: written as "PATH.part" at any offset by any thread, then synced and renamed. */
+struct output {
+    const char *path;           /* final name, in the arena given to output_open */
+    const char *part;           /* where the bytes are now */
+    int fd;
+    uint64_t nbytes;            /* as planned */
+};
+
+/* Opens (and keeps the contents of) PATH.part, locks it against a second run (flock), sets its size; with `fresh`
+ * its old contents are dropped. Checks free space for what is not yet allocated: FAIL_SYSTEM names what is missing.
+ * PATH may be an existing non-regular file such as /dev/full: then it is written in place, in order of offsets. */
+int output_open(struct output *, const char *path, uint64_t nbytes, bool fresh, struct arena *, struct fail *);
+int output_write(struct output *, const void *bytes, uint64_t n, uint64_t offset, struct fail *);   /* thread-safe */
+int output_commit(struct output *, struct fail *);      /* fsync, rename, fsync of the directory; closes */
+void output_abandon(struct output *);                   /* closes, and leaves PATH.part for the next run */
+
+/* A whole small file, by the same road: PATH.part, sync, rename. */
+int file_write(const char *path, const void *bytes, size_t n, struct fail *);
+
+#endif

@@ -1,0 +1,135 @@
+/* model.h - the vocabulary of the program: tensors, models that hand out rows, formats. READ THIS FIRST.
+ *
+ * A model is read as rows, passed through adapters that are models too, and written by one parallel loop
+ * (convert/write.c). An open file is a model; so is a model under other names (convert/rename.c) and a model whose
+ * rows are encoded when asked for (convert/quantize.c). */
+#ifndef BANTAM_MODEL_H
+#define BANTAM_MODEL_H
+
+#include "formats/arena.h"
+#include "formats/fail.h"
+#include "formats/meta.h"
+#include "quant/type.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { TENSOR_MAX_RANK = 8 };
+
+/* A named, typed view. Copy it freely: it owns nothing; its name lives in the model's arena. */
+struct tensor {
+    const char *name;
+    const struct qtype *type;
+    int rank;                           /* 0: a scalar, one weight */
+    uint64_t shape[TENSOR_MAX_RANK];    /* outermost first; the last one is the row (GGUF writes them reversed) */
+    unsigned file;                      /* private to the format: index into model.file ... */
+    uint64_t offset;                    /* ... and the first byte in that file. Adapters: index of the source tensor */
+};
+
+uint64_t tensor_row(const struct tensor *);         /* weights in a row: shape[rank - 1], 1 for a scalar */
+uint64_t tensor_rows(const struct tensor *);        /* number of rows: the product of the other dimensions */
+uint64_t tensor_weights(const struct tensor *);
+uint64_t tensor_row_bytes(const struct tensor *);
+uint64_t tensor_bytes(const struct tensor *);       /* formats have refused what would overflow */
+
+struct model;
+
+/* Anything that can hand out rows: an open file, or an adapter around another model. */
+struct model_ops {
+    /* Rows [first, first + n) of t, encoded as t->type, read-only, valid until tmp is reset; aligned for the
+     * largest field of a block. They may lie in the file's map. Safe from many threads, each with its own tmp.
+     * NULL: see *f. */
+    const void *(*rows)(struct model *, const struct tensor *t, uint64_t first, uint64_t n,
+                        struct arena *tmp, struct fail *f);
+    void (*close)(struct model *);      /* an adapter closes the model inside it; both release model.arena */
+};
+
+struct model_file {
+    const char *path;
+    uint64_t nbytes;
+};
+
+struct model {
+    const struct model_ops *ops;
+    const struct format *format;        /* of the files; adapters pass it on */
+    const char *path;                   /* as opened: a file or a directory */
+    const char *dir;                    /* where config.json and tokenizer files lie; NULL: the model is one file */
+    struct model_file *file;            /* all weight files, shards in order */
+    size_t nfiles;
+    struct meta meta;
+    struct tensor *tensor;              /* in file order */
+    size_t ntensors;
+    struct arena arena;                 /* owns all of the above */
+};
+
+/* ---- opening ---- */
+/* Opens what the contract calls a MODEL: a Hugging Face directory, a .safetensors or .gguf file (the first of a
+ * split one), a *.safetensors.index.json. Every shard is opened and measured against its header here, so a short
+ * or missing one is named before any work. NULL: see *f. */
+struct model *model_open(const char *path, struct fail *);
+void model_close(struct model *);       /* NULL is fine */
+
+static inline const void *model_rows(struct model *m, const struct tensor *t, uint64_t first, uint64_t n,
+                                     struct arena *tmp, struct fail *f)
+{
+    return m->ops->rows(m, t, first, n, tmp, f);
+}
+
+/* Rows as float32: model_rows() through t->type->decode. The result is in tmp. NULL: see *f. */
+const float *model_rows_f32(struct model *, const struct tensor *, uint64_t first, uint64_t n, struct arena *tmp,
+                            struct fail *);
+
+const struct tensor *model_tensor(const struct model *, const char *name);      /* NULL: none of that name */
+
+/* For adapters: a zeroed struct of `size` bytes, whose first member is a struct model, in an arena of its own, with
+ * path, dir, format and files taken over from `inner` (meta and tensors are the adapter's to fill). */
+void *model_adapter(size_t size, const struct model_ops *, struct model *inner);
+
+/* ---- writing: a plan is the header(s) and an offset per tensor; it needs no data ---- */
+struct plan_file {
+    const char *path;                   /* final name */
+    const void *head;                   /* bytes from offset 0 */
+    uint64_t head_nbytes, nbytes;       /* gaps between tensors are zeros */
+};
+
+struct plan_tensor {
+    unsigned file;
+    uint64_t offset;                    /* of the first row, in that file */
+};
+
+struct plan {
+    struct plan_file *file;
+    size_t nfiles;
+    struct plan_tensor *tensor;         /* one per tensor of the model, in its order */
+    const char *out;                    /* the name the user gave: a file, or a directory */
+    bool out_is_dir;
+    uint64_t nbytes;                    /* all files together: what a dry run reports */
+    struct arena arena;                 /* owns all of the above */
+};
+
+struct plan_options {
+    uint64_t split_nbytes;              /* start a new file beyond this many bytes of tensors; 0: one file */
+};
+
+void plan_release(struct plan *);
+
+/* One row of formats.def: `open` is the source, `plan` the sink (NULL: read-only). A plan is the dry run, and then
+ * any thread may write any rows. */
+struct format {
+    const char *name, *suffix;          /* "gguf", ".gguf" */
+    bool (*probe)(const uint8_t *head, size_t n);       /* the first bytes of a file, up to 16 */
+    struct model *(*open)(const char *path, struct fail *);
+    int (*plan)(const struct model *, const char *out, const struct plan_options *, struct plan *, struct fail *);
+};
+
+const struct format *format_named(const char *name);           /* NULL: none */
+const struct format *format_of_output(const char *out);        /* by suffix; a directory or no suffix: safetensors */
+
+/* ---- for the formats themselves: a model whose tensors are byte ranges of mapped files ---- */
+struct mapped_model;
+struct mapped_model *mapped_model_new(const struct format *, const char *path);
+struct model *mapped_model_base(struct mapped_model *);        /* its struct model, to fill meta and tensors */
+const struct file *mapped_model_add(struct mapped_model *, const char *path, struct fail *);   /* maps one file */
+
+#endif

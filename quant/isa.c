@@ -1,0 +1,68 @@
+/* isa.c - picks the instruction set at the first use. */
+#include "quant/isa.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool always(void)
+{
+    return true;
+}
+
+extern const struct qtype *const qtypes_base[];
+#ifdef __x86_64__
+extern const struct qtype *const qtypes_avx2[];
+extern const struct qtype *const qtypes_avx512[];
+
+static bool has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+}
+
+static bool has_avx512(void)
+{
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+static const struct isa all[] = {
+    { "base", always, qtypes_base },
+#ifdef __x86_64__
+    { "avx2", has_avx2, qtypes_avx2 },
+    { "avx512", has_avx512, qtypes_avx512 },
+#endif
+};
+
+const struct isa *isa_all(size_t *n)
+{
+    *n = sizeof all / sizeof *all;
+    return all;
+}
+
+static const struct isa *choose(void)
+{
+    const char *wish = getenv("BANTAM_ISA");
+    const struct isa *widest = all;
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (!all[i].usable())
+            continue;
+        widest = &all[i];
+        if (wish && strcmp(wish, all[i].name) == 0)
+            return widest;
+    }
+    return widest;
+}
+
+const struct isa *isa_current(void)
+{
+    static const struct isa *chosen;    /* every thread computes the same value, so the race is harmless */
+    const struct isa *isa = __atomic_load_n(&chosen, __ATOMIC_RELAXED);
+
+    if (!isa) {
+        isa = choose();
+        __atomic_store_n(&chosen, isa, __ATOMIC_RELAXED);
+    }
+    return isa;
+}

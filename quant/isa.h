@@ -1,0 +1,26 @@
+/* isa.h - which compiled copy of the encodings runs on this CPU.
+ *
+ * The kernel files under quant/types are compiled once per instruction set of the Makefile's ISAS. The widest one
+ * the CPU has is chosen at the first use; BANTAM_ISA=base (or avx2, avx512) in the environment overrides that.
+ * The choice changes speed only, never a byte. */
+#ifndef BANTAM_ISA_H
+#define BANTAM_ISA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct qtype;
+
+struct isa {
+    const char *name;                       /* "base", "avx2", "avx512" */
+    bool (*usable)(void);                   /* does this CPU, and the OS, have it? */
+    const struct qtype *const *types;       /* qtype_count() pointers, same order in every isa */
+};
+
+/* All instruction sets compiled in, narrowest first; *n is their number. */
+const struct isa *isa_all(size_t *n);
+
+/* The one in force. Thread-safe. An unknown or unusable BANTAM_ISA falls back to the widest usable one. */
+const struct isa *isa_current(void);
+
+#endif
