@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
+
 static bool always(void)
 {
     return true;
@@ -16,7 +20,10 @@ extern const struct qtype *const qtypes_avx512[];
 
 static bool has_avx2(void)
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+    unsigned a, b, c = 0, d;
+
+    /* clang 14 cannot name F16C; that the OS keeps the wide registers is part of "avx2" */
+    return __get_cpuid(1, &a, &b, &c, &d) && c & bit_F16C && __builtin_cpu_supports("avx2");
 }
 
 static bool has_avx512(void)

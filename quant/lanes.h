@@ -3,16 +3,22 @@
  * Quantizing searches a scale for each small group of weights on its own. Put group k in lane k and walk the
  * weights of all groups together: each lane then adds its numbers in the order scalar code would, and every
  * instruction set writes the same bytes. Kernels keep to + - * / sqrt, compares and in-range conversions, which
- * IEEE 754 fixes; the build sets -ffp-contract=off. Vectors have the native width: wider ones are scalarized. */
+ * IEEE 754 fixes; the build sets -ffp-contract=off. Vectors have the native width: wider ones are scalarized.
+ * Intrinsics stand only here and in half.h, where gcc 12 or clang 14 make something slow of the portable form. */
 #ifndef BANTAM_LANES_H
 #define BANTAM_LANES_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+
 #if defined __AVX512F__
 #define LANES 16
-#elif defined __AVX__
+#elif defined __AVX2__
 #define LANES 8
 #else
 #define LANES 4
@@ -37,6 +43,23 @@ static inline vf vf_load(const float *p)
     vf v;
     memcpy(&v, p, sizeof v);
     return v;
+}
+
+static inline void vf_store(float *p, vf v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+static inline vi vi_load(const int32_t *p)
+{
+    vi v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline void vi_store(int32_t *p, vi v)
+{
+    memcpy(p, &v, sizeof v);
 }
 
 /* Lane by lane: mask ? a : b. The mask is a comparison's result. C has no ?: on vectors. */
@@ -66,6 +89,16 @@ static inline vf vmin(vf a, vf b)
     return pick(b < a, b, a);
 }
 
+static inline vi vimin(vi a, vi b)
+{
+    return picki(b < a, b, a);
+}
+
+static inline vi vimax(vi a, vi b)
+{
+    return picki(b > a, b, a);
+}
+
 /* Round half to even, |x| < 2^22: adding 1.5 * 2^23 leaves the integer in the low mantissa bits. */
 static inline vi vnearest(vf x)
 {
@@ -73,13 +106,176 @@ static inline vi vnearest(vf x)
     return ((vi)shifted & 0x007fffff) - 0x00400000;
 }
 
+/* Towards zero. What an int32 cannot hold, NaN too, gives INT32_MIN: x86 does so, the C cast leaves it open. */
+static inline vi vtrunc(vf x)
+{
+#if LANES == 16
+    return (vi)_mm512_cvttps_epi32((__m512)x);
+#elif LANES == 8
+    return (vi)_mm256_cvttps_epi32((__m256)x);
+#elif defined __x86_64__
+    return (vi)_mm_cvttps_epi32((__m128)x);
+#else
+    vi fits = vabs(x) < 0x1p31f;
+    return picki(fits, __builtin_convertvector(pick(fits, x, (vf){0}), vi), vi_all(INT32_MIN));
+#endif
+}
+
+/* Exact for |x| < 2^24. */
+static inline vf vfloat(vi x)
+{
+    return __builtin_convertvector(x, vf);
+}
+
+/* Round half away from zero, as (int)roundf(x); INT32_MIN where that does not fit. The constant is the float below
+ * one half: with 0.5 itself the largest float below 0.5 would come out as 1. */
+static inline vi vround(vf x)
+{
+    vf below_half = (vf)(((vi)x & INT32_MIN) | (vi)vf_all(0.49999997f));
+    return vtrunc(x + below_half);
+}
+
+/* Largest integer not above x, as a float; |x| < 2^31. */
+static inline vf vfloor(vf x)
+{
+    vf t = vfloat(vtrunc(x));
+    return pick(t > x, t - 1, t);
+}
+
 /* Any lane set? Lanes of a comparison are 0 or -1. */
 static inline int vany(vi mask)
 {
+#if LANES == 16
+    return _mm512_movepi32_mask((__m512i)mask) != 0;
+#elif LANES == 8
+    return _mm256_movemask_ps((__m256)mask) != 0;
+#elif defined __x86_64__
+    return _mm_movemask_ps((__m128)mask) != 0;
+#else
     int32_t any = 0;
     for (int k = 0; k < LANES; k++)
         any |= mask[k];
     return any != 0;
+#endif
+}
+
+/* Lanes k < live. */
+static inline vi vlive(int live)
+{
+    int32_t lane[LANES];
+    for (int k = 0; k < LANES; k++)
+        lane[k] = k;
+    return vi_load(lane) < live;
+}
+
+/* v[r] lane c becomes v[c] lane r. Written as the pairwise interleavings every ISA has as one instruction:
+ * floats, then pairs of floats inside 128 bits, then quarters and halves of the vector. */
+static inline void vtranspose(vf v[LANES])
+{
+    vf t[LANES];
+
+#if LANES == 4
+    for (int i = 0; i < 4; i += 2) {
+        t[i] = __builtin_shufflevector(v[i], v[i + 1], 0, 4, 1, 5);
+        t[i + 1] = __builtin_shufflevector(v[i], v[i + 1], 2, 6, 3, 7);
+    }
+    for (int i = 0; i < 2; i++) {
+        v[2 * i] = __builtin_shufflevector(t[i], t[i + 2], 0, 1, 4, 5);
+        v[2 * i + 1] = __builtin_shufflevector(t[i], t[i + 2], 2, 3, 6, 7);
+    }
+#elif LANES == 8
+    vf u[LANES];
+    for (int i = 0; i < 8; i += 2) {
+        t[i] = __builtin_shufflevector(v[i], v[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+        t[i + 1] = __builtin_shufflevector(v[i], v[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+    for (int i = 0; i < 8; i += 4)
+        for (int j = 0; j < 2; j++) {
+            u[i + 2 * j] = __builtin_shufflevector(t[i + j], t[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+            u[i + 2 * j + 1] = __builtin_shufflevector(t[i + j], t[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+        }
+    for (int i = 0; i < 4; i++) {
+        v[i] = __builtin_shufflevector(u[i], u[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        v[i + 4] = __builtin_shufflevector(u[i], u[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+#else
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = __builtin_shufflevector(v[i], v[i + 1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+        t[i + 1] = __builtin_shufflevector(v[i], v[i + 1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+    }
+    for (int i = 0; i < 16; i += 4)
+        for (int j = 0; j < 2; j++) {
+            v[i + 2 * j] = __builtin_shufflevector(t[i + j], t[i + j + 2],
+                                                   0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+            v[i + 2 * j + 1] = __builtin_shufflevector(t[i + j], t[i + j + 2],
+                                                       2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+        }
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 16; j += 8) {
+            t[i + j] = __builtin_shufflevector(v[i + j], v[i + j + 4],
+                                               0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+            t[i + j + 4] = __builtin_shufflevector(v[i + j], v[i + j + 4],
+                                                   4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+        }
+    for (int i = 0; i < 8; i++) {
+        v[i] = __builtin_shufflevector(t[i], t[i + 8], 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+        v[i + 8] = __builtin_shufflevector(t[i], t[i + 8], 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    }
+#endif
+}
+
+/* Weights 0..n of LANES sub-blocks that stand `stride` floats apart: lane k of col[i] is x[k * stride + i]. n is a
+ * multiple of LANES (any of 16, 32, 64, 256 is). Sub-blocks from `live` on are not read; their lanes are 0. */
+static inline void columns(const float *x, size_t stride, int n, int live, vf *col)
+{
+    for (int i = 0; i < n; i += LANES) {
+        for (int k = 0; k < LANES; k++)
+            col[i + k] = k < live ? vf_load(x + (size_t)k * stride + i) : (vf){0};
+        vtranspose(col + i);
+    }
+}
+
+/* Lane k is the largest, or smallest, float in v[k]; v is used up. Not for telling -0 from +0. */
+static inline vf vmax_across(vf v[LANES])
+{
+    vtranspose(v);
+    for (int h = LANES / 2; h > 0; h /= 2)
+        for (int k = 0; k < h; k++)
+            v[k] = vmax(v[k], v[k + h]);
+    return v[0];
+}
+
+static inline vf vmin_across(vf v[LANES])
+{
+    vtranspose(v);
+    for (int h = LANES / 2; h > 0; h /= 2)
+        for (int k = 0; k < h; k++)
+            v[k] = vmin(v[k], v[k + h]);
+    return v[0];
+}
+
+/* The low bytes of 16 integers. */
+static inline void bytes_store(uint8_t *out, const vi q[16 / LANES])
+{
+#if LANES == 16
+    _mm_storeu_si128((__m128i *)out, _mm512_cvtepi32_epi8((__m512i)q[0]));
+#elif defined __x86_64__
+    __m128i four[4], two[2];
+    for (int i = 0; i < 4; i++) {
+#if LANES == 8
+        __m256i eight = (__m256i)(q[i / 2] & 0xff);
+        four[i] = i % 2 ? _mm256_extracti128_si256(eight, 1) : _mm256_castsi256_si128(eight);
+#else
+        four[i] = (__m128i)(q[i] & 0xff);
+#endif
+    }
+    for (int i = 0; i < 2; i++)
+        two[i] = _mm_packs_epi32(four[2 * i], four[2 * i + 1]);
+    _mm_storeu_si128((__m128i *)out, _mm_packus_epi16(two[0], two[1]));
+#else
+    for (int i = 0; i < 16; i++)
+        out[i] = (uint8_t)q[i / LANES][i % LANES];
+#endif
 }
 
 #endif

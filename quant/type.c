@@ -5,15 +5,16 @@
 #include <string.h>
 #include <strings.h>
 
-static const char count_rows[] = {
-#define ROW(t) 0,
+enum {
+#define ROW(t) ROW_##t,
 #include "quant/types.def"
 #undef ROW
+    NROWS
 };
 
 size_t qtype_count(void)
 {
-    return sizeof count_rows;
+    return NROWS;
 }
 
 const struct qtype *qtype_at(size_t i)

@@ -1,0 +1,63 @@
+/* q8_0.c - 32 signed bytes and a scale; ggml's block_q8_0. */
+#include "quant/half.h"
+#include "quant/kernel.h"
+
+struct q8_0 {
+    uint16_t d;         /* f16: the largest magnitude over 127 */
+    int8_t q[32];
+};
+_Static_assert(sizeof(struct q8_0) == 34, "q8_0 is 34 bytes on disk");
+
+#define N 32
+#define STEPS (N / LANES)       /* vectors in a block */
+
+static void decode(const void *in, float *restrict out, size_t nblocks)
+{
+    const struct q8_0 *restrict y = in;
+
+    for (size_t n = 0; n < nblocks; n++) {
+        float d = f32_from_f16(y[n].d);
+        for (int i = 0; i < N; i++)
+            out[N * n + i] = (float)y[n].q[i] * d;
+    }
+}
+
+/* LANES blocks side by side: only the scales need lanes, the weights stay where they lie. */
+static void encode_lanes(const float *x, struct q8_0 *y, int live)
+{
+    vf top[LANES] = { 0 };
+    float inverse[LANES];
+
+    for (int k = 0; k < live; k++)
+        for (int i = 0; i < STEPS; i++)
+            top[k] = vmax(top[k], vabs(vf_load(x + N * k + LANES * i)));
+    vf d = vmax_across(top) / 127;
+    vu half = vf16_from_f32(d);
+    vf_store(inverse, pick(d > 0, 1 / d, d));
+    for (int k = 0; k < live; k++) {
+        vi q[STEPS];
+        uint8_t byte[N];
+
+        for (int i = 0; i < STEPS; i++)
+            q[i] = vround(vf_load(x + N * k + LANES * i) * inverse[k]);
+        bytes_store(byte, q);
+        bytes_store(byte + 16, q + STEPS / 2);
+        memcpy(y[k].q, byte, sizeof byte);
+        y[k].d = (uint16_t)half[k];
+    }
+}
+
+static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)
+{
+    struct q8_0 *y = out;
+    size_t nblocks = nrows * row_blocks, n = 0;
+
+    (void)weight;               /* plain rounding has no use for importance */
+    for (; n + LANES <= nblocks; n += LANES)
+        encode_lanes(in + N * n, y + n, LANES);
+    if (n < nblocks)
+        encode_lanes(in + N * n, y + n, (int)(nblocks - n));
+}
+
+QTYPE(q8_0) = { .name = "q8_0", .label = "Q8_0", .gguf_id = 8, .block = N, .nbytes = sizeof(struct q8_0),
+                .decode = decode, .encode = encode };
