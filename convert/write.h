@@ -17,6 +17,7 @@ struct write_options {
     bool force;                         /* replace an existing OUT (atomically, at the end) */
     const struct plan_extra *extra;     /* small files for an output directory: config.json, tokenizer.json ... */
     size_t nextra;
+    uint64_t salt;                      /* digest of what else decides the bytes: importance matrix, LoRA; 0: nothing */
     struct progress progress;
 };
 
@@ -33,9 +34,15 @@ struct write_result {
 };
 
 /* Writes OUT.part (OUT-00001-of-0000N.gguf.part ... when split), with a journal OUT.part.journal of {chunk, XXH3 of its
- * bytes}; syncs; renames; removes the journal. The journal starts with a digest of the plan and of the sources' sizes
- * and times: the same command again verifies and keeps the chunks it lists, another command starts anew. Bytes do not
- * depend on the number of threads. On failure only .part and journal remain, and the lowest chunk's failure is told. */
+ * bytes}; syncs; renames; removes the journal. The journal starts with a digest of the plan, of the sources' sizes and
+ * times and of `salt`: the same command again verifies and keeps the chunks it lists, another command starts anew. Bytes
+ * do not depend on the number of threads. On failure only .part and journal remain (not even those after FAIL_INPUT, which
+ * would only repeat itself), and the lowest chunk's failure is told.
+ * FAIL_USAGE: OUT exists and `force` is not set; OUT.part exists and is not ours. FAIL_SYSTEM: space, permission, another
+ * run writing the same OUT. An existing OUT that is no regular file (/dev/full) is written in place, without a journal.
+ *
+ * For tests, BANTAM_TEST_KILL=POINT:N in the environment raises SIGKILL at the N-th time (from 1) this process reaches
+ * POINT: plan, chunk (written, not yet in the journal), journal (half a record), record, head, commit, rename, done. */
 int model_write(struct model *, const struct write_options *, struct write_result *, struct fail *);
 
 #endif
