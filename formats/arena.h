@@ -39,7 +39,10 @@ char *arena_printf(struct arena *, const char *format, ...) __attribute__((forma
 /* fn(data, n) runs at the next reset or release, last in first out: how a map's pages are let go after a chunk. */
 void arena_on_reset(struct arena *, void (*fn)(void *data, size_t n), void *data, size_t n);
 
-void arena_reset(struct arena *);       /* runs the cleanups; keeps the largest block for the next round */
+void arena_reset(struct arena *);       /* runs the cleanups; keeps one block with room for as much again */
 void arena_release(struct arena *);     /* runs the cleanups; frees everything; the arena is empty again */
+
+/* How every lack of memory ends: one sentence on stderr and exit status 4, the only output outside tools/. */
+_Noreturn void arena_exhausted(size_t n);
 
 #endif

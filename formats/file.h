@@ -47,6 +47,7 @@ bool path_exists(const char *path);
 bool path_is_dir(const char *path);
 char *path_join(struct arena *, const char *dir, const char *name);
 const char *path_base(const char *path);        /* behind the last '/' */
+char *path_dir(struct arena *, const char *path);       /* before it; "." when there is none */
 
 /* ---- the cursor ---- */
 struct cursor {
@@ -67,6 +68,9 @@ double cursor_f64(struct cursor *);
 const uint8_t *cursor_bytes(struct cursor *, uint64_t n);       /* NULL when fewer are left */
 
 /* ---- output ---- */
+/* FAIL_SYSTEM when the file system that holds PATH (or will) has less than nbytes free. */
+int space_check(const char *path, uint64_t nbytes, struct fail *);
+
 /* One output file: written as "PATH.part" at any offset by any thread, then synced and renamed. */
 struct output {
     const char *path;           /* final name, in the arena given to output_open */
@@ -77,6 +81,7 @@ struct output {
 
 /* Opens (and keeps the contents of) PATH.part, locks it against a second run (flock), sets its size; with `fresh`
  * its old contents are dropped. Checks free space for what is not yet allocated: FAIL_SYSTEM names what is missing.
+ * Many files at once: space_check() their sum first. SIGXFSZ must be ignored (tools/ does) for EFBIG to arrive here.
  * PATH may be an existing non-regular file such as /dev/full: then it is written in place, in order of offsets. */
 int output_open(struct output *, const char *path, uint64_t nbytes, bool fresh, struct arena *, struct fail *);
 int output_write(struct output *, const void *bytes, uint64_t n, uint64_t offset, struct fail *);   /* thread-safe */

@@ -16,12 +16,12 @@ enum meta_type {        /* the numbers are GGUF's on disk */
 };
 
 struct meta_string {
-    const char *s;      /* NUL-terminated copy or view; may hold NULs and bytes that are not UTF-8 */
+    const char *s;      /* NUL-terminated; may hold NULs and bytes that are not UTF-8 */
     uint64_t n;
 };
 
-/* n items of `type`: packed little-endian scalars as on disk (bool: one byte each), struct meta_string, or
- * struct meta_array when arrays nest. */
+/* n items of `type`: packed little-endian scalars as on disk, aligned for their type (bool: one byte each), struct
+ * meta_string, or struct meta_array when arrays nest. */
 struct meta_array {
     enum meta_type type;
     uint64_t n;
@@ -51,6 +51,7 @@ struct meta {
 
 size_t meta_type_bytes(enum meta_type);             /* of a scalar; 0 for string and array */
 const char *meta_type_name(enum meta_type);         /* "uint32", "string": as gguf tools print it */
+struct meta_value meta_scalar(enum meta_type, const void *bytes);   /* from its little-endian bytes, aligned or not */
 
 const struct meta_value *meta_get(const struct meta *, const char *key);   /* NULL: no such key */
 
@@ -73,6 +74,8 @@ void meta_set_f32(struct meta *, struct arena *, const char *key, float);
 void meta_set_bool(struct meta *, struct arena *, const char *key, bool);
 void meta_set_str(struct meta *, struct arena *, const char *key, const char *);
 void meta_set_array(struct meta *, struct arena *, const char *key, enum meta_type, uint64_t n, const void *items);
+/* For readers that have made sure the key is new: appends without a search; key and string are not copied. */
+void meta_append(struct meta *, struct arena *, const char *key, struct meta_value);
 void meta_remove(struct meta *, const char *key);                       /* absent: nothing happens */
 void meta_copy(struct meta *to, struct arena *, const struct meta *from);  /* entries only; items are shared */
 

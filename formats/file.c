@@ -1,0 +1,389 @@
+/* file.c - see file.h. */
+#include "formats/file.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the formats are little-endian and so are the hosts: cursor_*() and the blocks of quant/ copy bytes as they are"
+#endif
+
+/* ---- read-only maps ---- */
+
+/* The descriptor of a regular file and its size, or -1. */
+static int open_regular(const char *path, uint64_t *nbytes, struct fail *f)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);     /* a pipe must not make us wait for its writer */
+    struct stat st;
+
+    if (fd < 0) {
+        fail_errno(f, "cannot be opened");
+        return fail_in(f, path);
+    }
+    if (fstat(fd, &st))
+        fail_errno(f, "cannot be examined");
+    else if (S_ISDIR(st.st_mode))
+        fail(f, FAIL_INPUT, "is a directory, a file was expected");
+    else if (!S_ISREG(st.st_mode))
+        fail(f, FAIL_INPUT, "is a pipe or a device, a regular file was expected");
+    if (failed(f)) {
+        close(fd);
+        return fail_in(f, path);
+    }
+    *nbytes = (uint64_t)st.st_size;
+    return fd;
+}
+
+int file_open(struct file *file, const char *path, struct fail *f)
+{
+    static const uint8_t nothing[1];
+    const void *map = nothing;
+    uint64_t nbytes;
+    int fd = open_regular(path, &nbytes, f);
+
+    *file = (struct file){0};
+    if (fd < 0)
+        return -1;
+    if (nbytes)
+        map = mmap(NULL, nbytes, PROT_READ, MAP_SHARED, fd, 0);
+    if (map == MAP_FAILED) {
+        fail_errno(f, "cannot be mapped into memory");
+        close(fd);
+        return fail_in(f, path);
+    }
+    close(fd);
+    *file = (struct file){ .path = strdup(path), .data = map, .nbytes = nbytes };
+    if (!file->path)
+        arena_exhausted(strlen(path));
+    return 0;
+}
+
+void file_close(struct file *file)
+{
+    if (file->nbytes)
+        munmap((void *)(uintptr_t)file->data, file->nbytes);
+    free((void *)(uintptr_t)file->path);
+    *file = (struct file){0};
+}
+
+static void let_go(void *pages, size_t n)
+{
+    madvise(pages, n, MADV_DONTNEED);
+}
+
+const uint8_t *file_range(const struct file *file, uint64_t offset, uint64_t n, struct arena *tmp)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), first = offset / page * page;
+    uint8_t *pages = (uint8_t *)(uintptr_t)file->data + first;
+
+    assert(offset <= file->nbytes && n <= file->nbytes - offset);
+    if (n == 0)
+        return file->data + offset;
+#ifdef MADV_POPULATE_READ
+    madvise(pages, offset + n - first, MADV_POPULATE_READ);     /* older kernels refuse: then pages fault in one by one */
+#endif
+    arena_on_reset(tmp, let_go, pages, offset + n - first);
+    return file->data + offset;
+}
+
+static int read_fully(int fd, char *to, uint64_t n, struct fail *f)
+{
+    for (uint64_t at = 0; at < n; ) {
+        ssize_t got = pread(fd, to + at, n - at, (off_t)at);
+
+        if (got > 0)
+            at += (uint64_t)got;
+        else if (got == 0)
+            return fail(f, FAIL_SYSTEM, "became shorter while it was read");
+        else if (errno != EINTR)
+            return fail_errno(f, "cannot be read");
+    }
+    return 0;
+}
+
+char *file_read_text(const char *path, uint64_t limit, struct arena *a, size_t *n, struct fail *f)
+{
+    uint64_t nbytes;
+    char *text = NULL;
+    int fd = open_regular(path, &nbytes, f);
+
+    if (fd < 0)
+        return NULL;
+    if (nbytes > limit) {
+        fail(f, FAIL_INPUT, "has %" PRIu64 " bytes, more than the %" PRIu64 " that such a file may have", nbytes, limit);
+    } else {
+        text = arena_raw(a, nbytes + 1);
+        text[nbytes] = 0;
+        if (read_fully(fd, text, nbytes, f))
+            text = NULL;
+    }
+    close(fd);
+    fail_in(f, path);
+    if (n)
+        *n = nbytes;
+    return text;
+}
+
+bool path_exists(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0;
+}
+
+bool path_is_dir(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+char *path_join(struct arena *a, const char *dir, const char *name)
+{
+    size_t n = strlen(dir);
+
+    if (n == 0)
+        return arena_strdup(a, name);
+    return arena_printf(a, "%s%s%s", dir, dir[n - 1] == '/' ? "" : "/", name);
+}
+
+const char *path_base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+char *path_dir(struct arena *a, const char *path)
+{
+    const char *base = path_base(path);
+
+    if (base == path)
+        return arena_strdup(a, ".");
+    return arena_copy(a, path, base - path == 1 ? 1 : (size_t)(base - path) - 1);
+}
+
+/* ---- the cursor ---- */
+
+struct cursor cursor_at(const uint8_t *data, uint64_t nbytes)
+{
+    return (struct cursor){ .data = data, .nbytes = nbytes };
+}
+
+bool cursor_ok(const struct cursor *c)
+{
+    return !c->over;
+}
+
+uint64_t cursor_left(const struct cursor *c)
+{
+    return c->over ? 0 : c->nbytes - c->at;
+}
+
+const uint8_t *cursor_bytes(struct cursor *c, uint64_t n)
+{
+    const uint8_t *p = c->data + c->at;
+
+    if (c->over || n > c->nbytes - c->at) {
+        c->over = true;
+        return NULL;
+    }
+    c->at += n;
+    return p;
+}
+
+#define CURSOR_READ(type)                               \
+    type value = 0;                                     \
+    const uint8_t *p = cursor_bytes(c, sizeof value);   \
+    if (p)                                              \
+        memcpy(&value, p, sizeof value);                \
+    return value
+
+uint8_t cursor_u8(struct cursor *c) { CURSOR_READ(uint8_t); }
+uint16_t cursor_u16(struct cursor *c) { CURSOR_READ(uint16_t); }
+uint32_t cursor_u32(struct cursor *c) { CURSOR_READ(uint32_t); }
+uint64_t cursor_u64(struct cursor *c) { CURSOR_READ(uint64_t); }
+float cursor_f32(struct cursor *c) { CURSOR_READ(float); }
+double cursor_f64(struct cursor *c) { CURSOR_READ(double); }
+
+/* ---- output ---- */
+
+int space_check(const char *path, uint64_t nbytes, struct fail *f)
+{
+    struct arena a = {0};
+    const char *dir = path_is_dir(path) ? path : path_dir(&a, path);
+    struct statvfs v;
+
+    if (statvfs(dir, &v)) {
+        fail_errno(f, "its directory cannot be examined");
+        fail_in(f, path);
+    } else if (v.f_blocks && (uint64_t)v.f_bavail * v.f_frsize < nbytes) {      /* no blocks: it does not tell */
+        fail(f, FAIL_SYSTEM, "needs %" PRIu64 " more bytes, but its file system has only %" PRIu64 " free", nbytes,
+             (uint64_t)v.f_bavail * v.f_frsize);
+        fail_hint(f, "free some space or write to another file system");
+        fail_in(f, path);
+    }
+    arena_release(&a);
+    return failed(f) ? -1 : 0;
+}
+
+static bool in_place(const struct output *o)
+{
+    return o->part == o->path;
+}
+
+/* Opens and locks PATH.part. Another run may rename it between our open and our lock: what we then hold is the
+ * finished file, so look again. */
+static int open_part(struct output *o, struct stat *st, struct fail *f)
+{
+    for (;;) {
+        struct stat named;
+
+        o->fd = open(o->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+        if (o->fd < 0)
+            return fail_errno(f, "'%s' cannot be created", o->part);
+        if (flock(o->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
+            fail(f, FAIL_SYSTEM, "another run is writing '%s'", o->part);
+            return fail_hint(f, "wait until it has ended, or write to another name");
+        }
+        if (fstat(o->fd, st))
+            return fail_errno(f, "'%s' cannot be examined", o->part);
+        if (!S_ISREG(st->st_mode))
+            return fail(f, FAIL_SYSTEM, "'%s' is in the way: it is not a regular file", o->part);
+        if (stat(o->part, &named) == 0 && named.st_ino == st->st_ino && named.st_dev == st->st_dev)
+            return 0;
+        close(o->fd);
+    }
+}
+
+static int size_part(struct output *o, bool fresh, struct stat *st, struct fail *f)
+{
+    uint64_t have;
+
+    if (fresh && (ftruncate(o->fd, 0) || fstat(o->fd, st)))
+        return fail_errno(f, "'%s' cannot be emptied", o->part);
+    have = (uint64_t)st->st_blocks * 512;
+    if (have < o->nbytes && space_check(o->path, o->nbytes - have, f))
+        return -1;
+    if (ftruncate(o->fd, (off_t)o->nbytes)) {
+        fail_errno(f, "'%s' cannot be given its size of %" PRIu64 " bytes", o->part, o->nbytes);
+        return errno == EFBIG ? fail_hint(f, "the limit on file sizes (ulimit -f) or the file system forbids it") : -1;
+    }
+    return 0;
+}
+
+int output_open(struct output *o, const char *path, uint64_t nbytes, bool fresh, struct arena *a, struct fail *f)
+{
+    struct stat st;
+    bool existed;
+    int bad;
+
+    *o = (struct output){ .path = arena_strdup(a, path), .fd = -1, .nbytes = nbytes };
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        o->part = o->path;
+        if (S_ISDIR(st.st_mode))
+            fail(f, FAIL_SYSTEM, "is a directory, a file was to be written");
+        else if ((o->fd = open(path, O_WRONLY | O_CLOEXEC)) < 0)
+            fail_errno(f, "cannot be opened for writing");
+        fail_in(f, path);
+        return failed(f) ? -1 : 0;
+    }
+    o->part = arena_printf(a, "%s.part", path);
+    existed = path_exists(o->part);
+    bad = open_part(o, &st, f) || size_part(o, fresh, &st, f);
+    if (!bad)
+        return 0;
+    if (o->fd >= 0 && !existed)
+        unlink(o->part);
+    output_abandon(o);
+    return fail_in(f, path);
+}
+
+static int write_failed(const struct output *o, uint64_t offset, struct fail *f)
+{
+    int error = errno;
+
+    fail_errno(f, "cannot be written at byte %" PRIu64 " of %" PRIu64, offset, o->nbytes);
+    if (error == ENOSPC || error == EDQUOT)
+        fail_hint(f, "free some space and give the same command again: it goes on where this one stopped");
+    else if (error == EFBIG)
+        fail_hint(f, "the limit on file sizes (ulimit -f) or the file system forbids it");
+    return fail_in(f, o->path);
+}
+
+int output_write(struct output *o, const void *bytes, uint64_t n, uint64_t offset, struct fail *f)
+{
+    const uint8_t *p = bytes;
+
+    assert(in_place(o) || (offset <= o->nbytes && n <= o->nbytes - offset));
+    while (n) {
+        ssize_t put = pwrite(o->fd, p, n < 1u << 30 ? n : 1u << 30, (off_t)offset);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put <= 0)
+            return write_failed(o, offset, f);
+        p += put;
+        n -= (uint64_t)put;
+        offset += (uint64_t)put;
+    }
+    return 0;
+}
+
+static int sync_dir(const char *path, struct fail *f)
+{
+    struct arena a = {0};
+    int fd = open(path_dir(&a, path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    arena_release(&a);
+    if (fd < 0)
+        return 0;       /* a directory that may be written but not read: the rename stands, only its moment is open */
+    if (fsync(fd) && errno != EINVAL)
+        fail_errno(f, "its directory cannot be synced");
+    close(fd);
+    return failed(f) ? -1 : 0;
+}
+
+int output_commit(struct output *o, struct fail *f)
+{
+    if (fsync(o->fd) && !(in_place(o) && errno == EINVAL))
+        fail_errno(f, "cannot be synced");
+    else if (!in_place(o) && rename(o->part, o->path))
+        fail_errno(f, "'%s' cannot be renamed to its final name", o->part);
+    output_abandon(o);
+    if (!failed(f) && !in_place(o))
+        sync_dir(o->path, f);
+    fail_in(f, o->path);
+    return failed(f) ? -1 : 0;
+}
+
+void output_abandon(struct output *o)
+{
+    if (o->fd >= 0)
+        close(o->fd);
+    o->fd = -1;
+}
+
+int file_write(const char *path, const void *bytes, size_t n, struct fail *f)
+{
+    struct arena a = {0};
+    struct output o;
+    int bad = output_open(&o, path, n, true, &a, f);
+
+    if (!bad) {
+        bad = output_write(&o, bytes, n, 0, f) || output_commit(&o, f);
+        output_abandon(&o);
+    }
+    arena_release(&a);
+    return bad ? -1 : 0;
+}
