@@ -1,33 +1,57 @@
-/* arch.h - all that is known about a model family, as one table row: names and layout for convert/, the shape of a
- * block for verify/. One file per family under arch/, one ROW in archs.def. */
+/* arch.h - all that is known about a model family, as one table row: names, shapes and layout for convert/, the shape of
+ * a block for verify/. One file per family under arch/, one ROW in archs.def. */
 #ifndef BANTAM_ARCH_H
 #define BANTAM_ARCH_H
 
-#include "convert/account.h"
-#include "formats/json.h"
-#include "formats/model.h"
+#include "formats/fail.h"
+#include "formats/meta.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct conversion;              /* convert/config.h: a config.json on its way into canonical keys */
 
 enum layout {                   /* how the rows of an output tensor derive from the source's */
     LAYOUT_SAME,
     LAYOUT_ROPE_Q, LAYOUT_ROPE_K,       /* rows of each head regrouped: halves to pairs, for attention.head_count(_kv) heads */
 };
 
-/* config.json key -> canonical key. `{arch}` in `to` stands for the architecture's GGUF name. First `from` that exists
- * wins; alternatives are separated by '|', nesting by '.'. */
+/* A dimension of a weight, as the canonical metadata implies it (arch_dim). */
+enum dim {
+    DIM_NONE,                   /* as the second dimension: the tensor is a vector */
+    DIM_VOCAB,                  /* {arch}.vocab_size */
+    DIM_EMBD,                   /* {arch}.embedding_length */
+    DIM_FF,                     /* {arch}.feed_forward_length */
+    DIM_Q, DIM_KV,              /* attention.head_count(_kv) * attention.key_length */
+};
+
+/* config.json key -> canonical key, in the order in which they are written. `{arch}` in `to` stands for the
+ * architecture's GGUF name. First `from` that is there (null counts as absent) wins; alternatives are separated by '|',
+ * nesting by '.'. `put`, if not NULL, does the row's work instead: what a type cannot say. */
 struct key_map {
     const char *from, *to;
-    enum meta_type type;
+    enum meta_type type;        /* META_UINT32, META_FLOAT32, META_BOOL or META_STRING */
     unsigned flags;
+    int (*put)(struct conversion *, const struct key_map *, struct fail *);
 };
 enum { KEY_OPTIONAL = 1 };
 
-/* Their name, our name (both without ".weight"/".bias"; {L} stands for the layer), layout fix. */
+/* Config keys that have just one value that this family can carry: `values` separated by '|', as JSON spells them but
+ * without quotes; of a list, every item must be one of them. Absent or null keys pass. */
+struct key_demand {
+    const char *key, *values;
+};
+
+/* Their name, our name (both without ".weight"/".bias"; {L} stands for the layer), layout fix, shape in the source
+ * (outermost first). `bias` names the config key that, when true, says that a ".bias" of `rows` items exists; NULL: never.
+ * `tied` names the config key that, when true, makes the tensor optional; NULL: it must be there. */
 struct name_map {
     const char *theirs, *ours;
     enum layout layout;
-    unsigned flags;
+    enum dim rows, cols;
+    const char *bias, *tied;
 };
-enum { NAME_OPTIONAL = 1 };
 
 enum norm_kind { NORM_RMS, NORM_LAYER };
 enum rope_kind { ROPE_NONE, ROPE_PAIRS, ROPE_HALVES };          /* (2i, 2i+1) or (i, i + n/2) turn together */
@@ -46,16 +70,24 @@ struct arch {
     const char *name;                   /* general.architecture: "llama" */
     const char *const *hf_classes;      /* config.json "architectures"[0]; NULL-terminated */
     const struct key_map *keys;         /* ends with {0} */
+    const struct key_demand *demands;   /* ends with {0} */
     const struct name_map *tensors;     /* ends with {0} */
-    const char *const *ignored_keys;    /* config keys that change nothing in the result; NULL-terminated */
+    const char *const *ignored_keys;    /* config keys of this family that change nothing in the result; NULL-terminated */
+    const char *const *ignored_tensors; /* endings of source tensors that carry nothing; NULL-terminated */
     struct block_shape block;
-    /* What a table cannot say: derived keys and tensors (rope_freqs), refusals. May be NULL. */
-    int (*finish)(struct model *canonical, const cJSON *config, struct account *, struct fail *);
+    /* What a table cannot say: refusals that look at several canonical keys at once. May be NULL. */
+    int (*check)(const struct meta *canonical, struct fail *);
 };
 
 const struct arch *arch_of_class(const char *hf_class);        /* NULL: none */
 const struct arch *arch_named(const char *gguf_name);          /* NULL: none */
 size_t arch_count(void);
 const struct arch *arch_at(size_t i);
+
+/* The Hugging Face classes of all families, "A, B, C", for messages. */
+void arch_classes(char *out, size_t nbytes);
+
+/* What a dimension is in a canonical model of family `name`; 0 when the keys are not there, and for DIM_NONE. */
+uint64_t arch_dim(const struct meta *canonical, const char *name, enum dim);
 
 #endif

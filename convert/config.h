@@ -1,0 +1,68 @@
+/* config.h - config.json on its way into canonical keys, every key of it accounted for.
+ *
+ * A value is taken with config_use(), which books the key as used; what nobody took, no list ignores and no demand checked
+ * is pending in the account, and account_check() refuses it by name. null counts as absent everywhere. */
+#ifndef BANTAM_CONFIG_H
+#define BANTAM_CONFIG_H
+
+#include "convert/account.h"
+#include "convert/arch.h"
+#include "formats/json.h"
+#include "formats/meta.h"
+
+/* A tensor that the source does not hold: computed from the config. Comes before all others, in this order. */
+struct generated {
+    const char *name;
+    uint64_t n;                 /* one dimension, float32 */
+    const float *data;
+};
+
+enum { GENERATED_MAX = 4 };
+
+struct conversion {
+    const struct arch *arch;
+    const cJSON *config;        /* the object that describes the text model */
+    struct account *account;
+    struct arena *arena;        /* of the canonical model: owns keys and generated data */
+    struct meta meta;           /* canonical keys so far */
+    struct generated generated[GENERATED_MAX];
+    size_t ngenerated;
+};
+
+/* Every key of the config becomes an account entry, nested ones joined with '.'; the ignored lists are booked at once. `ignore`
+ * (NULL, or NULL-terminated) are further keys that the user declared to change nothing. */
+void config_begin(struct conversion *, const char *const *ignore);
+
+/* Checks the family's demands, then fills meta by its key table. -1: see *f. */
+int config_keys(struct conversion *, struct fail *);
+
+/* The item at 'a.b' ('|' separates alternatives, the first that is there and not null wins), NULL if none. Books nothing. */
+const cJSON *config_find(const struct conversion *, const char *from);
+
+/* As config_find, and books the key found as used for `to` in the manner of `how` (may be NULL). */
+const cJSON *config_use(struct conversion *, const char *from, const char *to, const char *how);
+
+/* Numbers taken with config_use: *found tells whether the key is there. -1: there, but no such number. */
+int config_u32(struct conversion *, const char *from, const char *to, uint32_t *out, bool *found, struct fail *);
+int config_f64(struct conversion *, const char *from, const char *to, double *out, bool *found, struct fail *);
+
+/* 'from' is missing or null although the family cannot do without it: FAIL_INPUT, -1. */
+int config_missing(const char *from, struct fail *);
+
+/* `to` with {arch} replaced, in the conversion's arena. */
+const char *config_key(struct conversion *, const char *to);
+
+/* ---- rows of key tables that several families share ---- */
+/* attention.key_length and .value_length from 'head_dim', or the width divided by the heads. Wants embedding_length and
+ * attention.head_count before it. */
+int put_head_dim(struct conversion *, const struct key_map *, struct fail *);
+/* rope.dimension_count = attention.key_length. */
+int put_rope_dims(struct conversion *, const struct key_map *, struct fail *);
+/* general.file_type: holds the place, model_quantize sets the value. */
+int put_file_type(struct conversion *, const struct key_map *, struct fail *);
+
+/* rope.c: rope.scaling.*, rope.freq_base and the tensors of factors, from 'rope_parameters' of today's transformers or
+ * 'rope_scaling' and 'rope_theta' of yesterday's. */
+int put_rope(struct conversion *, const struct key_map *, struct fail *);
+
+#endif
