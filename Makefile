@@ -1,6 +1,6 @@
 # Bantam. `make` builds ./bantam; `make help` lists the rest.
 VERSION  := 0.1.0
-CC       ?= gcc
+CC       := $(if $(filter default,$(origin CC)),gcc,$(CC))
 SAN      ?=
 PREFIX   ?= /usr/local
 ARCH     := $(shell $(CC) -dumpmachine | cut -d- -f1)
