@@ -1,0 +1,39 @@
+/* iq3_xxs.c - 3.06 bits per weight: points of 256, seven of eight signs, a scale per 32 weights; ggml's block_iq3_xxs. */
+#include "quant/half.h"
+#include "quant/kernel.h"
+#include "quant/lattice.h"
+
+#define N 256
+
+struct iq3_xxs {
+    uint16_t d;             /* f16 */
+    uint8_t q[N / 4];       /* points */
+    uint16_t word[N / 16];  /* for 32 weights 32 bits: [ scale, 4 | signs 3 | signs 2 | signs 1 | signs 0 ], 7 bits each */
+};
+_Static_assert(sizeof(struct iq3_xxs) == 98, "iq3_xxs is 98 bytes on disk");
+
+static void decode(const void *in, float *out, size_t nblocks)
+{
+    const struct iq3_xxs *y = in;
+
+    for (size_t n = 0; n < nblocks; n++) {
+        float d = f32_from_f16(y[n].d);
+
+        for (int ib = 0; ib < N / 32; ib++) {
+            uint32_t word;
+            memcpy(&word, y[n].word + 2 * ib, sizeof word);
+            float db = d * (0.5f + (float)(word >> 28)) * 0.5f;
+            const float level[8] = { db * 4, db * 12, db * 20, db * 28, db * 36, db * 44, db * 52, db * 62 };
+
+            for (int k = 0; k < 4; k++, out += 8) {
+                const uint8_t *q = y[n].q + 8 * ib + 2 * k;
+                uint32_t pair = lattice_iq3_xxs[q[0]] | (uint32_t)lattice_iq3_xxs[q[1]] << 12;
+                lattice_expand(out, pair, 3, level, lattice_eighth_sign(word >> 7 * k & 127));
+            }
+        }
+    }
+}
+
+QTYPE(iq3_xxs) = { .name = "iq3_xxs", .label = "IQ3_XXS", .gguf_id = 18, .block = N, .nbytes = sizeof(struct iq3_xxs),
+                .needs_weight = true,
+                .decode = decode };
