@@ -1,0 +1,389 @@
+/* args.c - option rows, and the parser, help, man page and completions that are made of them. */
+#include "tools/args.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind { FLAG, STRING, LIST, COUNT, SIZE, REAL, WHEN };
+
+static const char *const kind_words[] = {
+    [COUNT] = "a whole number", [SIZE] = "a size such as 4G", [REAL] = "a number", [WHEN] = "always, never or auto"
+};
+
+struct option {
+    const char *name;
+    char letter;
+    enum kind kind;
+    const char *value;          /* what stands for the value in help; NULL: a flag */
+    size_t at, has_at;          /* offsets into struct args; has_at 0: nobody asks whether it was given */
+    const char *about;
+};
+
+#define AT(field) offsetof(struct args, field), 0
+#define AT_HAS(field) offsetof(struct args, field), offsetof(struct args, has_##field)
+
+static const struct option options[] = {
+    { "out", 'o', STRING, "OUT", AT(out), "where to write; refused if it exists, unless --force" },
+    { "type", 't', STRING, "TYPE", AT(type), "auto, F32, F16, BF16, Q8_0, Q4_K_M ... in any letter case" },
+    { "to", 0, STRING, "FORMAT", AT(to), "gguf or safetensors; otherwise OUT's name decides" },
+    { "split-size", 0, SIZE, "N[K|M|G]", AT(split_size), "start another file when one holds N bytes of tensors" },
+    { "metadata", 0, LIST, "KEY=TYPE:VALUE", AT(metadata),
+      "set a key; TYPE: str, bool, u8 .. u64, i8 .. i64, f32, f64; repeatable" },
+    { "pre-tokenizer", 0, STRING, "NAME", AT(pre_tokenizer), "the kind of pre-tokenizer, instead of recognizing it" },
+    { "tensor-type", 0, LIST, "REGEX=TYPE", AT(tensor_type), "tensors whose name matches get TYPE; repeatable" },
+    { "output-type", 0, STRING, "TYPE", AT(output_type), "the encoding of output.weight" },
+    { "embedding-type", 0, STRING, "TYPE", AT(embedding_type), "the encoding of token_embd.weight" },
+    { "pure", 0, FLAG, NULL, AT(pure), "one encoding for all quantized tensors, no mix" },
+    { "allow-requantize", 0, FLAG, NULL, AT(allow_requantize), "encode what is quantized already, at a double loss" },
+    { "dry-run", 'n', FLAG, NULL, AT(dry_run), "print the plan with the exact size; write nothing" },
+    { "force", 'f', FLAG, NULL, AT(force), "replace OUT, at the very end" },
+    { "tensors", 0, FLAG, NULL, AT(tensors), "list every tensor" },
+    { "hashes", 0, FLAG, NULL, AT(hashes), "list every tensor with the XXH3-128 of its bytes" },
+    { "against", 'a', STRING, "ORIGINAL", AT(against), "the model to compare with" },
+    { "text", 0, STRING, "FILE", AT(text), "the text to measure on, UTF-8" },
+    { "context", 'c', COUNT, "N", AT(context), "tokens in a chunk (512)" },
+    { "chunks", 0, COUNT, "N", AT(chunks), "use at most N chunks of the text" },
+    { "max-kld", 0, REAL, "X", AT_HAS(max_kld), "exit 1 when the mean KL divergence is above X" },
+    { "max-ppl-ratio", 0, REAL, "X", AT_HAS(max_ppl_ratio), "exit 1 when the perplexity ratio is above X" },
+    { "tokens", 0, STRING, "1,2,3", AT(tokens), "token ids, separated by commas" },
+    { "no-special", 0, FLAG, NULL, AT(no_special), "do not add BOS and EOS" },
+    { "parse-special", 0, FLAG, NULL, AT(parse_special), "special tokens spelled out in the text become their ids" },
+    { "verbose", 'v', FLAG, NULL, AT(verbose), "say where every source tensor and config key went" },
+    { "json", 0, FLAG, NULL, AT(json), "one JSON document on stdout, nothing else there" },
+    { "quiet", 'q', FLAG, NULL, AT(quiet), "say nothing unless something is wrong" },
+    { "threads", 'j', COUNT, "N", AT(threads), "threads (all cores); results do not depend on it" },
+    { "progress", 0, WHEN, "WHEN", AT(progress), "always, never, or auto: only on a terminal" },
+    { "help", 'h', FLAG, NULL, AT(help), "this help" },
+};
+enum { NOPTIONS = sizeof options / sizeof *options };
+
+static const char *const everywhere[] = { "json", "quiet", "threads", "progress", "help", NULL };
+
+static bool in_list(const char *const *list, const char *name)
+{
+    for (; *list; list++)
+        if (strcmp(*list, name) == 0)
+            return true;
+    return false;
+}
+
+static bool takes(const struct command *c, const struct option *o)
+{
+    return in_list(everywhere, o->name) || in_list(c->options, o->name);
+}
+
+/* Levenshtein distance, for "did you mean": words are short, so one row of counts does. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[64], nb = strlen(b);
+
+    if (nb >= 64 || strlen(a) >= 64)
+        return 64;
+    for (size_t j = 0; j <= nb; j++)
+        row[j] = j;
+    for (size_t i = 1; a[i - 1]; i++) {
+        size_t corner = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= nb; j++) {
+            size_t best = corner + (a[i - 1] != b[j - 1]);
+
+            corner = row[j];
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+        }
+    }
+    return row[nb];
+}
+
+static int unknown_option(const struct command *c, const char *word, struct fail *f)
+{
+    const struct option *nearest = NULL;
+    size_t least = 4;
+
+    for (size_t i = 0; i < NOPTIONS; i++) {
+        size_t d = takes(c, &options[i]) ? distance(word, options[i].name) : least;
+
+        if (d < least) {
+            least = d;
+            nearest = &options[i];
+        }
+    }
+    fail(f, FAIL_USAGE, "'%s' has no option '--%s'", c->name, word);
+    return nearest ? fail_hint(f, "did you mean --%s? 'bantam help %s' lists them all", nearest->name, c->name)
+                   : fail_hint(f, "'bantam help %s' lists them", c->name);
+}
+
+/* "4G", "1.5M", "123": powers of 1000, as disks are sold. */
+static int parse_size(const char *text, uint64_t *out)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    double value, factor = 1;
+    const char *unit;
+
+    if (*text < '0' || *text > '9')
+        return -1;
+    value = strtod(text, &end);
+    if (*end && (unit = strchr(units, *end & ~0x20)) && *unit) {
+        for (const char *u = units; u <= unit; u++)
+            factor *= 1000;
+        end++;
+    }
+    if (*end == 'B')
+        end++;
+    if (*end || !(value * factor < 9e18))
+        return -1;
+    *out = (uint64_t)(value * factor);
+    return 0;
+}
+
+static int parse_count(const char *text, uint64_t *out)
+{
+    char *end;
+
+    if (*text < '0' || *text > '9')
+        return -1;
+    errno = 0;
+    *out = strtoull(text, &end, 10);
+    return errno || *end || *out > INT32_MAX ? -1 : 0;
+}
+
+static int parse_real(const char *text, double *out)
+{
+    char *end;
+
+    *out = strtod(text, &end);
+    return end == text || *end || !(*out >= 0) ? -1 : 0;
+}
+
+static int parse_when(const char *text, enum progress_when *out)
+{
+    static const char *const words[] = { "auto", "always", "never" };
+
+    for (size_t i = 0; i < 3; i++)
+        if (strcmp(text, words[i]) == 0) {
+            *out = (enum progress_when)i;
+            return 0;
+        }
+    return -1;
+}
+
+static void push(struct args *a, struct arg_list *list, const char *item)
+{
+    const char **longer = arena_array(&a->arena, const char *, list->n + 1);
+
+    if (list->n)
+        memcpy(longer, list->item, list->n * sizeof *longer);
+    longer[list->n++] = item;
+    list->item = longer;
+}
+
+static int set(struct args *a, const struct option *o, const char *value, struct fail *f)
+{
+    char *at = (char *)a + o->at;
+    int bad = 0;
+
+    switch (o->kind) {
+    case FLAG: *(bool *)at = true; break;
+    case STRING: *(const char **)at = value; break;
+    case LIST: push(a, (struct arg_list *)at, value); break;
+    case COUNT: bad = parse_count(value, (uint64_t *)at); break;
+    case SIZE: bad = parse_size(value, (uint64_t *)at); break;
+    case REAL: bad = parse_real(value, (double *)at); break;
+    case WHEN: bad = parse_when(value, (enum progress_when *)at); break;
+    }
+    if (o->has_at)
+        *((bool *)((char *)a + o->has_at)) = true;
+    return bad ? fail(f, FAIL_USAGE, "--%s wants %s, not '%s'", o->name, kind_words[o->kind], value) : 0;
+}
+
+static const struct option *find(const struct command *c, const char *name, size_t n, char letter)
+{
+    for (size_t i = 0; i < NOPTIONS; i++)
+        if (takes(c, &options[i]) && (letter ? options[i].letter == letter
+                                             : strncmp(options[i].name, name, n) == 0 && !options[i].name[n]))
+            return &options[i];
+    return NULL;
+}
+
+/* One word that starts with '-'; a value may follow behind '=', in the same word (-j4), or as the next word. */
+static int parse_option(struct args *a, const struct command *c, char **argv, int argc, int *i, struct fail *f)
+{
+    const char *word = argv[*i];
+    bool is_long = word[1] == '-';
+    const char *equals = is_long ? strchr(word, '=') : NULL;
+    size_t n = equals ? (size_t)(equals - word) - 2 : is_long ? strlen(word) - 2 : 0;
+    const struct option *o = find(c, word + 2, n, is_long ? 0 : word[1]);
+    const char *value = equals ? equals + 1 : !is_long && word[2] ? word + 2 : NULL;
+
+    if (!o)
+        return is_long ? unknown_option(c, arena_copy(&a->arena, word + 2, n), f)
+                       : fail(f, FAIL_USAGE, "'%s' has no option '%s'", c->name, word);
+    if (o->kind == FLAG && value)
+        return fail(f, FAIL_USAGE, "--%s takes no value", o->name);
+    if (o->kind != FLAG && !value) {
+        if (*i + 1 >= argc)
+            return fail(f, FAIL_USAGE, "--%s needs a value: %s", o->name, o->value);
+        value = argv[++*i];
+    }
+    return set(a, o, value, f);
+}
+
+static const struct command *command_named(const char *name, struct fail *f)
+{
+    const struct command *nearest = NULL;
+    size_t least = 4;
+
+    for (size_t i = 0; commands[i]; i++) {
+        size_t d = distance(name, commands[i]->name);
+
+        if (d == 0)
+            return commands[i];
+        if (d < least) {
+            least = d;
+            nearest = commands[i];
+        }
+    }
+    fail(f, FAIL_USAGE, "there is no command '%s'", name);
+    if (nearest)
+        fail_hint(f, "did you mean 'bantam %s'?", nearest->name);
+    fail_hint(f, "'bantam help' lists the commands");
+    return NULL;
+}
+
+static int check_operands(const struct args *a, const struct command *c, struct fail *f)
+{
+    if (a->operand.n < c->min_operands)
+        fail(f, FAIL_USAGE, "'%s' needs %s", c->name, c->operands);
+    if (a->operand.n > c->max_operands)
+        fail(f, FAIL_USAGE, "'%s' does not know what to do with '%s'", c->name, a->operand.item[c->max_operands]);
+    return failed(f) ? fail_hint(f, "see 'bantam help %s'", c->name) : 0;
+}
+
+int args_parse(struct args *a, int argc, char **argv, const struct command **c, struct fail *f)
+{
+    bool only_operands = false;
+
+    *c = NULL;
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--version") == 0)
+        return 0;
+    if (!(*c = command_named(argv[1], f)))
+        return -1;
+    for (int i = 2; i < argc; i++) {
+        if (only_operands || argv[i][0] != '-' || !argv[i][1])
+            push(a, &a->operand, argv[i]);
+        else if (strcmp(argv[i], "--") == 0)
+            only_operands = true;
+        else if (parse_option(a, *c, argv, argc, &i, f))
+            return -1;
+    }
+    return a->help ? 0 : check_operands(a, *c, f);
+}
+
+static void print_overview(FILE *to)
+{
+    fputs("Bantam makes open-weight models small enough for the machine at hand, and proves what that cost.\n\n"
+          "usage: bantam COMMAND MODEL [OPTION]...\n\n", to);
+    for (size_t i = 0; commands[i]; i++)
+        fprintf(to, "  %-11s %s\n", commands[i]->name, commands[i]->about);
+    fputs("\nA MODEL is a Hugging Face directory, a .safetensors or .gguf file (the first of a split one),\n"
+          "or a *.safetensors.index.json. Nothing is ever downloaded.\n\n"
+          "  bantam convert ./my-model -o my-model.Q4_K_M.gguf --type Q4_K_M\n"
+          "  bantam verify my-model.Q4_K_M.gguf --against ./my-model --text book.txt\n\n"
+          "'bantam help COMMAND' tells the rest. Exit status: 0 done, 1 said no, 2 usage, 3 input, 4 system.\n", to);
+}
+
+static void option_head(const struct option *o, char *head, size_t n)
+{
+    if (o->letter)
+        snprintf(head, n, "-%c, --%s", o->letter, o->name);
+    else
+        snprintf(head, n, "    --%s", o->name);
+}
+
+void args_print_usage(FILE *to, const struct command *c)
+{
+    if (!c) {
+        print_overview(to);
+        return;
+    }
+    fprintf(to, "usage: bantam %s %s%s[OPTION]...\n\n%s\n\n", c->name, c->operands, *c->operands ? " " : "", c->detail);
+    for (size_t i = 0; i < NOPTIONS; i++) {
+        const struct option *o = &options[i];
+        char head[48], both[80];
+
+        if (!takes(c, o))
+            continue;
+        option_head(o, head, sizeof head);
+        snprintf(both, sizeof both, "%s %s", head, o->value ? o->value : "");
+        fprintf(to, strlen(both) > 25 ? "  %s\n%28s%s\n" : "  %-26s%s%s\n", both, "", o->about);
+    }
+}
+
+/* roff treats a leading '.' or "'" as a request and '\' as an escape; a '-' must stay one when it is copied. */
+static void print_roff(FILE *to, const char *text)
+{
+    for (const char *p = text; *p; p++) {
+        if ((p == text || p[-1] == '\n') && (*p == '.' || *p == '\''))
+            fputs("\\&", to);
+        if (*p == '\\' || *p == '-')
+            fputc('\\', to);
+        if (*p == '\n' && p[1] == '\n')
+            fputs("\n.PP", to), p++;
+        fputc(*p, to);
+    }
+    fputc('\n', to);
+}
+
+void args_print_man(FILE *to)
+{
+    fprintf(to, ".TH BANTAM 1 \"\" \"bantam %s\"\n.SH NAME\nbantam \\- convert, quantize, verify and inspect language models\n"
+                ".SH SYNOPSIS\n.B bantam\n.I COMMAND MODEL\n[\\fIOPTION\\fR]...\n.SH COMMANDS\n", BANTAM_VERSION);
+    for (size_t i = 0; commands[i]; i++) {
+        const struct command *c = commands[i];
+
+        fprintf(to, ".SS \"%s %s\"\n", c->name, c->operands);
+        print_roff(to, c->detail);
+        for (size_t k = 0; k < NOPTIONS; k++) {
+            const struct option *o = &options[k];
+            char head[48];
+
+            if (!takes(c, o) || in_list(everywhere, o->name))
+                continue;
+            option_head(o, head, sizeof head);
+            fputs(".TP\n", to);
+            fprintf(to, ".B %s%s", o->letter ? "" : "\\&", "");
+            for (const char *p = head + strspn(head, " "); *p; p++)
+                fprintf(to, *p == '-' ? "\\-" : "%c", *p);
+            fprintf(to, o->value ? " \\fI%s\\fR\n" : "\n", o->value);
+            print_roff(to, o->about);
+        }
+    }
+    fputs(".SH EXIT STATUS\n0 done; 1 the command said no; 2 wrong usage; 3 the input is malformed, unsupported or\n"
+          "inconsistent; 4 the system failed.\n", to);
+}
+
+void args_print_completion(FILE *to, const char *shell)
+{
+    fputs(strcmp(shell, "zsh") == 0 ? "#compdef bantam\nautoload -U +X bashcompinit && bashcompinit\n"
+                                    : "# bash completion for bantam\n", to);
+    fputs("_bantam() {\n  local cur=${COMP_WORDS[COMP_CWORD]} words=\n  if [ \"$COMP_CWORD\" = 1 ]; then words='", to);
+    for (size_t i = 0; commands[i]; i++)
+        fprintf(to, "%s ", commands[i]->name);
+    fputs("--help --version'\n  else case ${COMP_WORDS[1]} in\n", to);
+    for (size_t i = 0; commands[i]; i++) {
+        fprintf(to, "    %s) words='", commands[i]->name);
+        for (size_t k = 0; k < NOPTIONS; k++)
+            if (takes(commands[i], &options[k]))
+                fprintf(to, "--%s ", options[k].name);
+        fputs("';;\n", to);
+    }
+    fputs("  esac; fi\n  case $cur in\n    -*) ;;\n"
+          "    *) [ \"$COMP_CWORD\" = 1 ] || { COMPREPLY=($(compgen -f -- \"$cur\")); return; };;\n  esac\n"
+          "  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\ncomplete -o filenames -F _bantam bantam\n", to);
+}

@@ -1,0 +1,60 @@
+/* args.h - the command line as tables: a command is a row, an option is a row; help, man page and shell completion are
+ * printed from the same rows, so they cannot drift. */
+#ifndef BANTAM_ARGS_H
+#define BANTAM_ARGS_H
+
+#include "formats/arena.h"
+#include "formats/fail.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct arg_list {
+    const char **item;
+    size_t n;
+};
+
+enum progress_when { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
+
+/* Every value an option can set, for all commands together; absent ones stay zero. Strings point into argv. */
+struct args {
+    struct arg_list operand;                /* what is not an option: MODEL ... */
+    bool json, quiet, verbose, force, help;
+    uint64_t threads;
+    enum progress_when progress;
+    const char *out, *type, *to, *pre_tokenizer, *output_type, *embedding_type;
+    uint64_t split_size;
+    struct arg_list metadata, tensor_type;
+    bool pure, dry_run, allow_requantize;
+    bool tensors, hashes;
+    const char *against, *text, *tokens;
+    uint64_t context, chunks;
+    double max_kld, max_ppl_ratio;
+    bool has_max_kld, has_max_ppl_ratio;
+    bool no_special, parse_special;
+    struct arena arena;
+};
+
+struct command {
+    const char *name;
+    const char *operands;                   /* "MODEL", "CANDIDATE", "[COMMAND]" */
+    const char *about;                      /* one line */
+    const char *detail;                     /* paragraphs for help and the man page */
+    const char *const *options;             /* names of the option rows it takes; NULL-terminated */
+    size_t min_operands, max_operands;
+    int (*run)(struct args *, struct fail *);   /* 0, or -1 with *f filled */
+};
+
+extern const struct command *const commands[];      /* NULL-terminated; bantam.c */
+
+/* Fills *a from argv (argv[0] is the program). FAIL_USAGE names the wrong word and the nearest right one. Sets *c to
+ * the command, NULL for a bare `bantam`, `--help` or `--version`. */
+int args_parse(struct args *a, int argc, char **argv, const struct command **c, struct fail *f);
+
+void args_print_usage(FILE *, const struct command *);     /* NULL: the overview */
+void args_print_man(FILE *);                               /* bantam(1) */
+void args_print_completion(FILE *, const char *shell);     /* "bash" or "zsh" */
+
+#endif

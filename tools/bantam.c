@@ -1,0 +1,104 @@
+/* bantam.c - main(): the command table, what all commands share, and failure kind -> exit status. */
+#include "tools/commands.h"
+#include "tools/report.h"
+
+#include <omp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct command *const commands[] = {
+    &command_convert, &command_quantize, &command_verify, &command_perplexity, &command_logits,
+    &command_inspect, &command_tokenize, &command_detokenize, &command_help, NULL
+};
+
+static int run_help(struct args *a, struct fail *f)
+{
+    const char *what = a->operand.n ? a->operand.item[0] : NULL;
+
+    for (size_t i = 0; what && commands[i]; i++)
+        if (strcmp(commands[i]->name, what) == 0) {
+            args_print_usage(stdout, commands[i]);
+            return stdout_done(f);
+        }
+    if (!what)
+        args_print_usage(stdout, NULL);
+    else if (strcmp(what, "man") == 0)
+        args_print_man(stdout);
+    else if (strcmp(what, "bash") == 0 || strcmp(what, "zsh") == 0)
+        args_print_completion(stdout, what);
+    else
+        return fail(f, FAIL_USAGE, "there is no command '%s'", what), fail_hint(f, "'bantam help' lists the commands");
+    return stdout_done(f);
+}
+
+static const char *const no_options[] = { NULL };
+
+const struct command command_help = {
+    .name = "help", .operands = "[COMMAND]", .about = "this overview, or all about one command",
+    .detail = "Prints the overview or a command's options. 'bantam help man' prints the manual page in roff, 'bantam help bash' and\n"
+              "'bantam help zsh' the shell completions; 'make install' puts them in place.",
+    .options = no_options, .max_operands = 1, .run = run_help
+};
+
+/* A mapped file that shrinks under us raises SIGBUS on the next touch; an interrupt leaves OUT.part for the next run.
+ * Only async-signal-safe calls here. */
+static void on_signal(int sig)
+{
+    static const char cut[] = "bantam: a file became shorter while it was being read\n"
+                              "hint: wait until whatever writes it is done, then run the same command again\n";
+    static const char stop[] = "\nbantam: interrupted; the same command again goes on where it stopped\n";
+    ssize_t ignored = sig == SIGBUS ? write(STDERR_FILENO, cut, sizeof cut - 1) : write(STDERR_FILENO, stop, sizeof stop - 1);
+
+    (void)ignored;
+    _exit(sig == SIGBUS ? 3 : 128 + sig);
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = { .sa_handler = on_signal };
+
+    sigaction(SIGBUS, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = SIG_IGN;
+    sigaction(SIGXFSZ, &action, NULL);      /* past `ulimit -f`, write() then fails with EFBIG */
+    sigaction(SIGPIPE, &action, NULL);      /* a closed pipe is a failed write, told like any other */
+}
+
+static int tell(const struct fail *f)
+{
+    static const int status[] = { [FAIL_NONE] = 0, [FAIL_NO] = 1, [FAIL_USAGE] = 2, [FAIL_INPUT] = 3, [FAIL_SYSTEM] = 4 };
+
+    fflush(stdout);
+    fprintf(stderr, "bantam: %s%s%s\n", f->where, *f->where ? ": " : "", f->text);
+    if (*f->hint)
+        fprintf(stderr, "hint: %s\n", f->hint);
+    return status[f->kind];
+}
+
+int main(int argc, char **argv)
+{
+    struct args args = {0};
+    struct fail f = {0};
+    const struct command *c;
+    int status = 0;
+
+    catch_signals();
+    if (args_parse(&args, argc, argv, &c, &f)) {
+        status = tell(&f);
+    } else if (!c && argc > 1 && strcmp(argv[1], "--version") == 0) {
+        printf("bantam %s\n", BANTAM_VERSION);
+    } else if (!c || args.help) {
+        args_print_usage(argc < 2 ? stderr : stdout, c);
+        status = argc < 2 ? 2 : 0;
+    } else {
+        if (args.threads)
+            omp_set_num_threads((int)(args.threads < 1024 ? args.threads : 1024));
+        if (c->run(&args, &f))
+            status = tell(&f);
+    }
+    arena_release(&args.arena);
+    return status;
+}

@@ -1,0 +1,389 @@
+/* cmd_inspect.c - what is in a model, without running it: format, family, sizes, encodings, tokenizer, keys, tensors. */
+#include "convert/rename.h"
+#include "formats/file.h"
+#include "formats/model.h"
+#include "tokenizer/vocab.h"
+#include "tools/commands.h"
+#include "tools/report.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+/* What both the table and the JSON document show. */
+struct summary {
+    const char *architecture, *name;
+    uint64_t weights, nbytes;
+    double bits;
+    uint64_t context, width, layers, vocabulary;
+    struct vocab_summary tokenizer;
+    const struct meta *meta;
+};
+
+/* "llama.context_length": a key of the model's own family. */
+static uint64_t family_u64(const struct meta *m, const char *architecture, const char *key)
+{
+    char full[128];
+
+    snprintf(full, sizeof full, "%s.%s", architecture, key);
+    return meta_u64(m, full, 0);
+}
+
+static uint64_t vocabulary_size(const struct model *m, const struct meta *meta, const char *architecture)
+{
+    const struct meta_value *tokens = meta_get(meta, "tokenizer.ggml.tokens");
+    const struct tensor *embedding = model_tensor(m, "token_embd.weight");
+    uint64_t n = family_u64(meta, architecture, "vocab_size");
+
+    if (n)
+        return n;
+    if (tokens && tokens->type == META_ARRAY)
+        return tokens->a.n;
+    return embedding ? tensor_rows(embedding) : 0;
+}
+
+/* Fills s from keys under GGUF's names, whether they came from a GGUF header or from a config.json. */
+static void summarize(struct summary *s, const struct model *m, const struct meta *meta, struct arena *a)
+{
+    const struct meta_value *template = meta_get(meta, "tokenizer.chat_template");
+
+    s->meta = meta;
+    s->architecture = meta_str(meta, "general.architecture", NULL);
+    s->name = meta_str(meta, "general.name", NULL);
+    for (size_t i = 0; i < m->ntensors; i++) {
+        s->weights += tensor_weights(&m->tensor[i]);
+        s->nbytes += tensor_bytes(&m->tensor[i]);
+    }
+    s->bits = s->weights ? 8 * (double)s->nbytes / (double)s->weights : 0;
+    if (s->architecture) {
+        s->context = family_u64(meta, s->architecture, "context_length");
+        s->width = family_u64(meta, s->architecture, "embedding_length");
+        s->layers = family_u64(meta, s->architecture, "block_count");
+        s->vocabulary = vocabulary_size(m, meta, s->architecture);
+    }
+    if (m->dir)
+        s->tokenizer = vocab_summary_dir(m->dir, a);
+    else
+        s->tokenizer = (struct vocab_summary){ meta_str(meta, "tokenizer.ggml.model", NULL),
+                                               meta_str(meta, "tokenizer.ggml.pre", NULL), template != NULL };
+}
+
+/* ---- tensors and their hashes ---- */
+
+struct hashed {
+    XXH128_hash_t *hash;
+    int bad;
+};
+
+/* The bytes of a whole tensor as they lie in the file, in portions that fit memory. */
+static int hash_tensor(struct model *m, const struct tensor *t, struct arena *tmp, XXH128_hash_t *out, struct fail *f)
+{
+    enum { PORTION = 8 << 20 };
+    uint64_t row = tensor_row_bytes(t), rows = tensor_rows(t), step = row < PORTION ? PORTION / (row ? row : 1) : 1;
+    XXH3_state_t *state = XXH3_createState();
+    int bad = 0;
+
+    XXH3_128bits_reset(state);
+    for (uint64_t first = 0; first < rows && !bad; first += step) {
+        uint64_t n = rows - first < step ? rows - first : step;
+        const void *bytes = model_rows(m, t, first, n, tmp, f);
+
+        if (bytes)
+            XXH3_128bits_update(state, bytes, n * row);
+        bad = bytes ? 0 : -1;
+        arena_reset(tmp);
+    }
+    *out = XXH3_128bits_digest(state);
+    XXH3_freeState(state);
+    return bad;
+}
+
+/* Every tensor in parallel; the lowest tensor's failure is told. */
+static XXH128_hash_t *hash_all(struct model *m, struct arena *a, struct fail *f)
+{
+    XXH128_hash_t *hash = arena_array(a, XXH128_hash_t, m->ntensors);
+    size_t lowest = SIZE_MAX;
+
+    #pragma omp parallel
+    {
+        struct arena tmp = {0};
+
+        #pragma omp for schedule(dynamic)
+        for (size_t i = 0; i < m->ntensors; i++) {
+            struct fail mine = {0};
+
+            if (hash_tensor(m, &m->tensor[i], &tmp, &hash[i], &mine)) {
+                #pragma omp critical
+                if (i < lowest) {
+                    lowest = i;
+                    *f = mine;
+                }
+            }
+        }
+        arena_release(&tmp);
+    }
+    return lowest == SIZE_MAX ? hash : NULL;
+}
+
+static void hash_text(char text[40], XXH128_hash_t h)
+{
+    snprintf(text, 40, "%016" PRIx64 "%016" PRIx64, (uint64_t)h.high64, (uint64_t)h.low64);
+}
+
+/* ---- JSON ---- */
+
+static void add_text(cJSON *root, const char *name, const char *value)
+{
+    cJSON_AddItemToObject(root, name, value ? json_text(value, strlen(value)) : cJSON_CreateNull());
+}
+
+/* Zero means that the file does not say. */
+static void add_known(cJSON *root, const char *name, uint64_t value)
+{
+    cJSON_AddItemToObject(root, name, value ? json_whole(value) : cJSON_CreateNull());
+}
+
+static cJSON *files_json(const struct model *m)
+{
+    cJSON *list = cJSON_CreateArray();
+
+    for (size_t i = 0; i < m->nfiles; i++) {
+        cJSON *item = cJSON_CreateObject();
+
+        add_text(item, "path", m->file[i].path);
+        cJSON_AddItemToObject(item, "bytes", json_whole(m->file[i].nbytes));
+        cJSON_AddItemToArray(list, item);
+    }
+    return list;
+}
+
+/* Tensors and bytes of encoding k; false: there are none. */
+static bool count_type(const struct model *m, const struct qtype *type, uint64_t *tensors, uint64_t *weights, uint64_t *nbytes)
+{
+    *tensors = *weights = *nbytes = 0;
+    for (size_t i = 0; i < m->ntensors; i++)
+        if (m->tensor[i].type == type) {
+            ++*tensors;
+            *weights += tensor_weights(&m->tensor[i]);
+            *nbytes += tensor_bytes(&m->tensor[i]);
+        }
+    return *tensors != 0;
+}
+
+static cJSON *types_json(const struct model *m)
+{
+    cJSON *root = cJSON_CreateObject();
+
+    for (size_t k = 0; k < qtype_count(); k++) {
+        uint64_t tensors, weights, nbytes;
+
+        if (count_type(m, qtype_at(k), &tensors, &weights, &nbytes)) {
+            cJSON *item = cJSON_AddObjectToObject(root, qtype_at(k)->label);
+
+            cJSON_AddItemToObject(item, "tensors", json_whole(tensors));
+            cJSON_AddItemToObject(item, "bytes", json_whole(nbytes));
+        }
+    }
+    return root;
+}
+
+/* The shape in the file's own order: GGUF writes the row's length first. */
+static uint64_t shape_in_file(const struct model *m, const struct tensor *t, int i)
+{
+    return strcmp(m->format->name, "gguf") == 0 ? t->shape[t->rank - 1 - i] : t->shape[i];
+}
+
+static cJSON *tensors_json(const struct model *m, const XXH128_hash_t *hash)
+{
+    cJSON *list = cJSON_CreateArray();
+
+    for (size_t i = 0; i < m->ntensors; i++) {
+        const struct tensor *t = &m->tensor[i];
+        cJSON *item = cJSON_CreateObject(), *shape;
+        char text[40];
+
+        add_text(item, "name", t->name);
+        add_text(item, "type", t->type->label);
+        shape = cJSON_AddArrayToObject(item, "shape");
+        for (int k = 0; k < t->rank; k++)
+            cJSON_AddItemToArray(shape, json_whole(shape_in_file(m, t, k)));
+        cJSON_AddItemToObject(item, "bytes", json_whole(tensor_bytes(t)));
+        add_text(item, "file", m->file[t->file].path);
+        cJSON_AddItemToObject(item, "offset", json_whole(t->offset));
+        if (hash) {
+            hash_text(text, hash[i]);
+            cJSON_AddStringToObject(item, "xxh3", text);
+        }
+        cJSON_AddItemToArray(list, item);
+    }
+    return list;
+}
+
+static cJSON *license_json(const struct meta *meta)
+{
+    cJSON *root = cJSON_CreateObject();
+
+    add_text(root, "id", meta_str(meta, "general.license", NULL));
+    add_text(root, "name", meta_str(meta, "general.license.name", NULL));
+    add_text(root, "link", meta_str(meta, "general.license.link", NULL));
+    return root;
+}
+
+static cJSON *base_models_json(const struct meta *meta)
+{
+    uint64_t n = meta_u64(meta, "general.base_model.count", 0);
+    cJSON *list = cJSON_CreateArray();
+
+    for (uint64_t i = 0; i < n && i < 64; i++) {
+        cJSON *item = cJSON_CreateObject();
+        static const char *const parts[] = { "name", "organization", "version", "repo_url" };
+
+        for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
+            char key[64];
+
+            snprintf(key, sizeof key, "general.base_model.%" PRIu64 ".%s", i, parts[k]);
+            add_text(item, parts[k], meta_str(meta, key, NULL));
+        }
+        cJSON_AddItemToArray(list, item);
+    }
+    return list;
+}
+
+static cJSON *summary_json(const struct model *m, const struct summary *s)
+{
+    cJSON *root = cJSON_CreateObject(), *item;
+
+    add_text(root, "format", m->format->name);
+    cJSON_AddItemToObject(root, "files", files_json(m));
+    add_text(root, "architecture", s->architecture);
+    add_text(root, "name", s->name);
+    cJSON_AddItemToObject(root, "parameters", json_whole(s->weights));
+    cJSON_AddItemToObject(root, "bytes", json_whole(s->nbytes));
+    cJSON_AddNumberToObject(root, "bits_per_weight", s->bits);
+    cJSON_AddItemToObject(root, "types", types_json(m));
+    add_known(root, "context_length", s->context);
+    add_known(root, "embedding_length", s->width);
+    add_known(root, "block_count", s->layers);
+    add_known(root, "vocabulary_size", s->vocabulary);
+    item = cJSON_AddObjectToObject(root, "tokenizer");
+    add_text(item, "model", s->tokenizer.model);
+    add_text(item, "pre", s->tokenizer.pre);
+    cJSON_AddBoolToObject(root, "chat_template", s->tokenizer.chat_template);
+    cJSON_AddItemToObject(root, "license", license_json(s->meta));
+    cJSON_AddItemToObject(root, "base_models", base_models_json(s->meta));
+    item = cJSON_AddObjectToObject(root, "metadata");
+    for (size_t i = 0; i < s->meta->n; i++)
+        cJSON_AddItemToObject(item, s->meta->entry[i].key, json_meta(&s->meta->entry[i].value));
+    return root;
+}
+
+/* ---- text ---- */
+
+static void print_line(const char *what, const char *value)
+{
+    printf("  %-14s", what);
+    print_cell(value ? value : "not said", terminal_columns() - 18);
+    putchar('\n');
+}
+
+static void print_number(const char *what, uint64_t value)
+{
+    if (value)
+        printf("  %-14s%" PRIu64 "\n", what, value);
+}
+
+static void print_meta(const struct meta *meta)
+{
+    printf("\n  keys\n");
+    for (size_t i = 0; i < meta->n; i++) {
+        cJSON *item = json_meta(&meta->entry[i].value);
+        char *text = cJSON_PrintUnformatted(item);
+
+        fputs("  ", stdout);
+        print_cell(meta->entry[i].key, 42);
+        putchar(' ');
+        print_cell(text ? text : "", terminal_columns() - 46);
+        putchar('\n');
+        free(text);
+        cJSON_Delete(item);
+    }
+}
+
+static void print_types(const struct model *m)
+{
+    printf("\n  type       tensors     weights       bytes\n");
+    for (size_t k = 0; k < qtype_count(); k++) {
+        uint64_t tensors, weights, nbytes;
+        char n[SIZE_TEXT], size[SIZE_TEXT];
+
+        if (count_type(m, qtype_at(k), &tensors, &weights, &nbytes))
+            printf("  %-9s %8" PRIu64 " %11s %11s\n", qtype_at(k)->label, tensors, count_text(n, weights), size_text(size, nbytes));
+    }
+}
+
+static void print_tensors(const struct model *m, const XXH128_hash_t *hash)
+{
+    printf("\n  tensor                                     type    shape                    bytes%s\n", hash ? "  xxh3-128" : "");
+    for (size_t i = 0; i < m->ntensors; i++) {
+        const struct tensor *t = &m->tensor[i];
+        char shape[128] = "", text[40], size[SIZE_TEXT];
+
+        for (int k = 0; k < t->rank; k++)
+            snprintf(shape + strlen(shape), sizeof shape - strlen(shape), "%s%" PRIu64, k ? " x " : "", shape_in_file(m, t, k));
+        fputs("  ", stdout);
+        print_cell(t->name, 42);
+        printf(" %-7s %-18s %11s", t->type->label, shape, size_text(size, tensor_bytes(t)));
+        if (hash) {
+            hash_text(text, hash[i]);
+            printf("  %s", text);
+        }
+        putchar('\n');
+    }
+}
+
+static void print_summary(const struct model *m, const struct summary *s)
+{
+    char weights[SIZE_TEXT], size[SIZE_TEXT], line[128];
+
+    printf("%s\n", m->path);
+    snprintf(line, sizeof line, "%s, %zu file%s, %zu tensors", m->format->name, m->nfiles, m->nfiles == 1 ? "" : "s", m->ntensors);
+    print_line("format", line);
+    print_line("name", s->name);
+    print_line("architecture", s->architecture);
+    snprintf(line, sizeof line, "%s, %.2f bits each, %s", count_text(weights, s->weights), s->bits, size_text(size, s->nbytes));
+    print_line("weights", line);
+    print_number("context", s->context);
+    print_number("width", s->width);
+    print_number("layers", s->layers);
+    print_number("vocabulary", s->vocabulary);
+    snprintf(line, sizeof line, "%s%s%s%s", s->tokenizer.model ? s->tokenizer.model : "none", s->tokenizer.pre ? ", " : "",
+             s->tokenizer.pre ? s->tokenizer.pre : "", s->tokenizer.chat_template ? ", with a chat template" : "");
+    print_line("tokenizer", line);
+    print_line("license", meta_str(s->meta, "general.license", NULL));
+    print_types(m);
+}
+
+static int show(struct args *a, struct model *m, const struct meta *meta, struct fail *f)
+{
+    struct summary s = {0};
+    XXH128_hash_t *hash = a->hashes ? hash_all(m, &a->arena, f) : NULL;
+    cJSON *root;
+
+    if (a->hashes && !hash)
+        return -1;
+    summarize(&s, m, meta, &a->arena);
+    if (a->json) {
+        root = summary_json(m, &s);
+        if (a->tensors || a->hashes)
+            cJSON_AddItemToObject(root, "tensors", tensors_json(m, hash));
+        return json_print(root, f);
+    }
+    print_summary(m, &s);
+    if (a->verbose)
+        print_meta(meta);
+    if (a->tensors || a->hashes)
+        print_tensors(m, hash);
+    return stdout_done(f);
+}

@@ -1,0 +1,340 @@
+/* cmd_verify.c - verify, perplexity, logits: what did quantizing cost? */
+#include "convert/rename.h"
+#include "formats/file.h"
+#include "tools/commands.h"
+#include "tools/report.h"
+#include "verify/score.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_LIMIT = 1 << 30 };
+
+static struct model *open_canonical(const char *path, struct vocab **v, struct fail *f)
+{
+    struct rename_options none = {0};
+    struct model *m = model_rename(model_open(path, f), &none, NULL, v, f);
+
+    if (!m)
+        fail_in(f, path);
+    return m;
+}
+
+/* The vocabulary of a model: what rename found in a directory, otherwise the metadata's. */
+static struct vocab *vocab_of(struct model *m, struct vocab *found, struct fail *f)
+{
+    return found ? found : vocab_open_meta(&m->meta, &m->arena, f);
+}
+
+static int check_text(const struct args *a, const char *command, struct fail *f)
+{
+    return a->text ? 0 : (fail(f, FAIL_USAGE, "'%s' needs --text FILE", command),
+                          fail_hint(f, "any UTF-8 text of at least a few thousand words in the model's language"));
+}
+
+/* ---- figures ---- */
+
+static void add_perplexity(cJSON *root, const char *name, struct perplexity p)
+{
+    cJSON *item = cJSON_AddObjectToObject(root, name);
+
+    cJSON_AddNumberToObject(item, "perplexity", p.value);
+    cJSON_AddNumberToObject(item, "stderr", p.stderr_);
+}
+
+static void add_kld(cJSON *root, const struct score *s)
+{
+    cJSON *kld = cJSON_AddObjectToObject(root, "kld");
+    const struct { const char *name; double value; } rows[] = {
+        { "mean", s->kld.mean }, { "stderr", s->kld.stderr_ }, { "median", s->kld.median }, { "p90", s->kld.p90 },
+        { "p99", s->kld.p99 }, { "p999", s->kld.p999 }, { "max", s->kld.max },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        cJSON_AddNumberToObject(kld, rows[i].name, rows[i].value);
+}
+
+static cJSON *counts_json(const struct score *s)
+{
+    cJSON *root = cJSON_CreateObject();
+
+    cJSON_AddItemToObject(root, "tokens", json_whole(s->tokens));
+    cJSON_AddItemToObject(root, "context", json_whole(s->context));
+    cJSON_AddItemToObject(root, "chunks", json_whole(s->chunks));
+    add_perplexity(root, "original", s->original);
+    return root;
+}
+
+static void add_cost(cJSON *root, const struct score *s)
+{
+    cJSON_AddNumberToObject(root, "seconds", s->seconds);
+    cJSON_AddItemToObject(root, "peak_bytes", json_whole(s->peak_nbytes));
+}
+
+static cJSON *score_json(const struct score *s)
+{
+    cJSON *root = counts_json(s), *list;
+
+    add_perplexity(root, "candidate", s->candidate);
+    cJSON_AddNumberToObject(root, "perplexity_ratio", s->ratio);
+    cJSON_AddNumberToObject(root, "perplexity_ratio_stderr", s->ratio_stderr);
+    add_kld(root, s);
+    cJSON_AddNumberToObject(root, "top1_agreement", s->top1);
+    cJSON_AddNumberToObject(root, "rms_delta_p", s->rms_delta_p);
+    list = cJSON_AddArrayToObject(root, "tensors");
+    for (size_t i = 0; i < s->ntensors; i++) {
+        const struct tensor_error *t = &s->tensor[i];
+        cJSON *item = cJSON_CreateObject();
+
+        cJSON_AddItemToObject(item, "name", json_text(t->name, strlen(t->name)));
+        cJSON_AddStringToObject(item, "type", t->type);
+        cJSON_AddNumberToObject(item, "rmse", t->rmse);
+        cJSON_AddNumberToObject(item, "nmse", t->nmse);
+        cJSON_AddNumberToObject(item, "cosine", t->cosine);
+        cJSON_AddItemToArray(list, item);
+    }
+    list = cJSON_AddArrayToObject(root, "layers");
+    for (size_t i = 0; i < s->nlayers; i++) {
+        cJSON *item = cJSON_CreateObject();
+
+        cJSON_AddItemToObject(item, "index", json_whole(i));
+        cJSON_AddNumberToObject(item, "nmse", s->layer_nmse[i]);
+        cJSON_AddItemToArray(list, item);
+    }
+    add_cost(root, s);
+    return root;
+}
+
+static int worse(const void *a, const void *b)
+{
+    double x = ((const struct tensor_error *)a)->nmse, y = ((const struct tensor_error *)b)->nmse;
+
+    return (x < y) - (x > y);
+}
+
+static void print_worst(struct score *s)
+{
+    enum { SHOWN = 5 };
+
+    qsort(s->tensor, s->ntensors, sizeof *s->tensor, worse);
+    if (s->ntensors && s->tensor[0].nmse > 0)
+        printf("\n  tensors that lost most                     type        rmse        nmse    cosine\n");
+    for (size_t i = 0; i < s->ntensors && i < SHOWN && s->tensor[i].nmse > 0; i++) {
+        fputs("  ", stdout);
+        print_cell(s->tensor[i].name, 42);
+        printf(" %-7s %8.3g    %8.3g %9.6f\n", s->tensor[i].type, s->tensor[i].rmse, s->tensor[i].nmse, s->tensor[i].cosine);
+    }
+}
+
+/* A bar per layer, scaled to the worst one: where along the model the error grows. */
+static void print_layers(const struct score *s)
+{
+    static const char *const bars[] = { "\u2581", "\u2582", "\u2583", "\u2584", "\u2585", "\u2586", "\u2587", "\u2588" };
+    double most = 0;
+
+    for (size_t i = 0; i < s->nlayers; i++)
+        most = s->layer_nmse[i] > most ? s->layer_nmse[i] : most;
+    if (!(most > 0))
+        return;
+    printf("\n  error of the hidden state, first layer to last (worst: nmse %.3g)\n  ", most);
+    for (size_t i = 0; i < s->nlayers; i++)
+        fputs(bars[(int)(7 * s->layer_nmse[i] / most)], stdout);
+    putchar('\n');
+}
+
+static void print_score(const struct args *a, struct score *s)
+{
+    char seconds[SIZE_TEXT], peak[SIZE_TEXT];
+
+    printf("%s against %s\n", a->operand.item[0], a->against);
+    printf("  %zu tokens scored in %zu chunks of %zu\n\n", s->tokens, s->chunks, s->context);
+    printf("  perplexity, original           %12.4f +- %.4f\n", s->original.value, s->original.stderr_);
+    printf("  perplexity, candidate          %12.4f +- %.4f\n", s->candidate.value, s->candidate.stderr_);
+    printf("  ratio                          %12.6f +- %.6f\n", s->ratio, s->ratio_stderr);
+    printf("  KL divergence, mean            %12.6f +- %.6f\n", s->kld.mean, s->kld.stderr_);
+    printf("    median / 90 %% / 99 %% / max   %12.6f / %.6f / %.6f / %.6f\n", s->kld.median, s->kld.p90, s->kld.p99, s->kld.max);
+    printf("  same most likely next token    %12.3f %%\n", 100 * s->top1);
+    printf("  RMS change of the probability  %12.3f %%\n", 100 * s->rms_delta_p);
+    print_worst(s);
+    print_layers(s);
+    printf("\n  %s, %s of memory at most\n", time_text(seconds, s->seconds), size_text(peak, s->peak_nbytes));
+}
+
+/* ---- verify ---- */
+
+static int check_thresholds(const struct args *a, const struct score *s, struct fail *f)
+{
+    if (a->has_max_kld && !(s->kld.mean <= a->max_kld))
+        return fail(f, FAIL_NO, "the mean KL divergence is %.6g, more than --max-kld %g", s->kld.mean, a->max_kld);
+    if (a->has_max_ppl_ratio && !(s->ratio <= a->max_ppl_ratio))
+        return fail(f, FAIL_NO, "the perplexity ratio is %.6g, more than --max-ppl-ratio %g", s->ratio, a->max_ppl_ratio);
+    return 0;
+}
+
+static int verify(struct args *a, struct model *candidate, struct model *original, struct vocab *found, struct fail *f)
+{
+    struct meter meter;
+    struct score_options options = { .context = a->context, .chunks = a->chunks, .progress = meter_steps, .ctx = &meter };
+    struct score s = {0};
+    struct vocab *v = vocab_of(original, found, f);
+    size_t nbytes;
+    char *text = v ? file_read_text(a->text, TEXT_LIMIT, &a->arena, &nbytes, f) : NULL;
+    int bad;
+
+    if (!text)
+        return -1;
+    meter_start(&meter, a, "verifying");
+    bad = score_pair(candidate, original, v, text, nbytes, &options, &a->arena, &s, f);
+    meter_end(&meter);
+    if (bad)
+        return -1;
+    if (a->json)
+        bad = json_print(score_json(&s), f);
+    else if (!a->quiet) {
+        print_score(a, &s);
+        bad = stdout_done(f);
+    }
+    return bad ? bad : check_thresholds(a, &s, f);
+}
+
+static int run_verify(struct args *a, struct fail *f)
+{
+    struct model *candidate, *original;
+    struct vocab *found = NULL;
+    int bad = -1;
+
+    if (!a->against)
+        return fail(f, FAIL_USAGE, "'verify' needs --against ORIGINAL"), fail_hint(f, "the model that was converted or quantized");
+    if (check_text(a, "verify", f))
+        return -1;
+    original = open_canonical(a->against, &found, f);
+    candidate = original ? open_canonical(a->operand.item[0], NULL, f) : NULL;
+    if (candidate)
+        bad = verify(a, candidate, original, found, f);
+    model_close(candidate);
+    model_close(original);
+    return bad;
+}
+
+static const char *const verify_options[] = {
+    "against", "text", "context", "chunks", "max-kld", "max-ppl-ratio", NULL
+};
+
+const struct command command_verify = {
+    .name = "verify", .operands = "CANDIDATE", .about = "what quantizing cost: both models side by side on a text",
+    .detail = "Runs CANDIDATE and ORIGINAL in step, layer by layer, on the text: perplexity, KL divergence over the whole vocabulary,\n"
+              "agreement, and the error of every tensor and layer. Chunks, BOS and the scored half are llama-perplexity's. No file of\n"
+              "logits is stored, and memory holds one layer of each model. A model against itself gives exactly 0.",
+    .options = verify_options, .min_operands = 1, .max_operands = 1, .run = run_verify
+};
+
+/* ---- perplexity ---- */
+
+static int perplexity(struct args *a, struct model *m, struct vocab *found, struct fail *f)
+{
+    struct meter meter;
+    struct score_options options = { .context = a->context, .chunks = a->chunks, .progress = meter_steps, .ctx = &meter };
+    struct score s = {0};
+    struct vocab *v = vocab_of(m, found, f);
+    size_t nbytes;
+    char *text = v ? file_read_text(a->text, TEXT_LIMIT, &a->arena, &nbytes, f) : NULL;
+    cJSON *root;
+    int bad;
+
+    if (!text)
+        return -1;
+    meter_start(&meter, a, "measuring");
+    bad = score_one(m, v, text, nbytes, &options, &a->arena, &s, f);
+    meter_end(&meter);
+    if (bad)
+        return -1;
+    if (a->json) {
+        root = counts_json(&s);
+        add_cost(root, &s);
+        return json_print(root, f);
+    }
+    if (a->quiet)
+        return 0;
+    printf("%s: perplexity %.4f +- %.4f (%zu tokens in %zu chunks of %zu)\n", a->operand.item[0], s.original.value,
+           s.original.stderr_, s.tokens, s.chunks, s.context);
+    return stdout_done(f);
+}
+
+static int run_perplexity(struct args *a, struct fail *f)
+{
+    struct vocab *found = NULL;
+    struct model *m;
+    int bad = -1;
+
+    if (check_text(a, "perplexity", f))
+        return -1;
+    if ((m = open_canonical(a->operand.item[0], &found, f)))
+        bad = perplexity(a, m, found, f);
+    model_close(m);
+    return bad;
+}
+
+static const char *const perplexity_options[] = { "text", "context", "chunks", NULL };
+
+const struct command command_perplexity = {
+    .name = "perplexity", .operands = "MODEL", .about = "one model alone on a text",
+    .detail = "Prints the perplexity of MODEL on the text, with chunks, BOS and the scored half as llama-perplexity has them.",
+    .options = perplexity_options, .min_operands = 1, .max_operands = 1, .run = run_perplexity
+};
+
+/* ---- logits ---- */
+
+static int parse_tokens(const char *text, struct arena *a, int32_t **ids, size_t *n, struct fail *f)
+{
+    size_t most = 1;
+
+    for (const char *p = text; *p; p++)
+        most += *p == ',';
+    *ids = arena_array(a, int32_t, most);
+    for (*n = 0; *n < most; ++*n) {
+        char *end;
+        long id = strtol(text, &end, 10);
+
+        if (end == text || id < 0 || id > INT32_MAX || (*end != ',' && *end))
+            return fail(f, FAIL_USAGE, "--tokens wants token ids separated by commas, not '%s'", text);
+        (*ids)[*n] = (int32_t)id;
+        text = *end ? end + 1 : end;
+    }
+    return 0;
+}
+
+static int write_logits(struct args *a, struct model *m, const int32_t *ids, size_t n, struct fail *f)
+{
+    size_t width;
+    float *logits = score_logits(m, ids, n, &a->arena, &width, f);
+
+    return logits ? file_write(a->out, logits, n * width * sizeof *logits, f) : -1;
+}
+
+static int run_logits(struct args *a, struct fail *f)
+{
+    struct model *m;
+    int32_t *ids;
+    size_t n;
+    int bad = -1;
+
+    if (!a->tokens || !a->out)
+        return fail(f, FAIL_USAGE, "'logits' needs --tokens 1,2,3 and -o FILE");
+    if (parse_tokens(a->tokens, &a->arena, &ids, &n, f))
+        return -1;
+    if (!a->force && path_exists(a->out))
+        return fail(f, FAIL_USAGE, "'%s' exists already", a->out), fail_hint(f, "--force replaces it");
+    if ((m = open_canonical(a->operand.item[0], NULL, f)))
+        bad = write_logits(a, m, ids, n, f);
+    model_close(m);
+    return bad;
+}
+
+static const char *const logits_options[] = { "tokens", "out", "force", NULL };
+
+const struct command command_logits = {
+    .name = "logits", .operands = "MODEL", .about = "raw logits for given token ids",
+    .detail = "Writes one row of vocabulary size per token, little-endian float32, to FILE.",
+    .options = logits_options, .min_operands = 1, .max_operands = 1, .run = run_logits
+};

@@ -1,0 +1,10 @@
+/* commands.h - every command's row, for the table in bantam.c. */
+#ifndef BANTAM_COMMANDS_H
+#define BANTAM_COMMANDS_H
+
+#include "tools/args.h"
+
+extern const struct command command_convert, command_quantize, command_verify, command_perplexity, command_logits,
+    command_inspect, command_tokenize, command_detokenize, command_help;
+
+#endif

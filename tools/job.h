@@ -1,0 +1,34 @@
+/* job.h - the chain that convert and quantize share: open, rename, choose encodings, quantize, write, report. */
+#ifndef BANTAM_JOB_H
+#define BANTAM_JOB_H
+
+#include "convert/account.h"
+#include "convert/recipe.h"
+#include "convert/write.h"
+#include "formats/model.h"
+#include "tokenizer/vocab.h"
+#include "tools/args.h"
+
+/* Everything of one run. Zero it before job_open(), release it in any case. */
+struct job {
+    const struct args *args;
+    const char *source;
+    const struct format *sink;
+    const struct recipe *recipe;
+    struct model *model;                /* becomes each adapter in turn */
+    struct vocab *vocab;                /* the source's, in the model's arena; NULL: none */
+    struct account account;
+    const struct qtype **from;          /* per tensor: the encoding before, and what was chosen */
+    struct recipe_choice *choice;
+    struct plan plan;                   /* what a dry run shows; made again by model_write */
+    struct arena arena;
+};
+
+/* Opens the MODEL and runs the chain up to the plan: nothing is written and no weight read. `as_converted`: types as
+ * convert_hf_to_gguf.py gives them, otherwise as llama-quantize does. */
+int job_open(struct job *, const struct args *, bool as_converted, struct fail *);
+int job_show_plan(struct job *, struct fail *);         /* --dry-run, as text or JSON */
+int job_write(struct job *, struct fail *);             /* with progress; then the table or JSON document */
+void job_release(struct job *);
+
+#endif
