@@ -12,6 +12,7 @@
 
 struct rename_options {
     const char *pre_tokenizer;          /* --pre-tokenizer; NULL: recognize */
+    bool no_vocabulary;                 /* leave the tokenizer files unread: keys and tensors in milliseconds */
 };
 
 /* Takes `m` over (closed with the result, or at once on failure). A GGUF model, already canonical, is returned as it is.

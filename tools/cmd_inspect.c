@@ -387,3 +387,31 @@ static int show(struct args *a, struct model *m, const struct meta *meta, struct
         print_tensors(m, hash);
     return stdout_done(f);
 }
+
+/* A directory's keys are shown under GGUF's names where the family is known; an unknown one is shown as its files say. */
+static struct model *renamed(const char *path)
+{
+    struct rename_options options = { .no_vocabulary = true };
+    struct fail unknown = {0};
+
+    return model_rename(model_open(path, &unknown), &options, NULL, NULL, &unknown);
+}
+
+static int run_inspect(struct args *a, struct fail *f)
+{
+    const char *path = a->operand.item[0];
+    struct model *m = model_open(path, f), *canonical = m && m->dir ? renamed(path) : NULL;
+    int bad = m ? show(a, m, canonical ? &canonical->meta : &m->meta, f) : -1;
+
+    model_close(canonical);
+    model_close(m);
+    return bad ? fail_in(f, path) : 0;
+}
+
+static const char *const inspect_options[] = { "tensors", "hashes", "verbose", NULL };
+
+const struct command command_inspect = {
+    .name = "inspect", .operands = "MODEL", .about = "what is in a model: family, sizes, encodings, tokenizer, keys, tensors",
+    .detail = "Reads headers only, so it takes milliseconds; --hashes reads everything. --verbose lists the keys, --json gives all.",
+    .options = inspect_options, .min_operands = 1, .max_operands = 1, .run = run_inspect
+};

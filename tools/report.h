@@ -7,7 +7,7 @@
 #include "tools/args.h"
 
 /* ---- numbers as people read them; the buffers are the caller's ---- */
-enum { SIZE_TEXT = 24 };
+enum { SIZE_TEXT = 32 };
 const char *size_text(char text[SIZE_TEXT], uint64_t nbytes);      /* "4.92 GB": powers of 1000 */
 const char *count_text(char text[SIZE_TEXT], uint64_t n);          /* "8.03 B", "4.2 M" */
 const char *time_text(char text[SIZE_TEXT], double seconds);       /* "1 h 02 min", "3 min 20 s", "0.4 s" */
