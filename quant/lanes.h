@@ -81,12 +81,43 @@ static inline vf vabs(vf x)
 /* b where it is greater, else a: keeps a when they are equal, as `if (b > a) a = b` does. */
 static inline vf vmax(vf a, vf b)
 {
+#if LANES == 16
+    return (vf)_mm512_max_ps((__m512)b, (__m512)a);
+#elif LANES == 8
+    return (vf)_mm256_max_ps((__m256)b, (__m256)a);
+#elif defined __x86_64__
+    return (vf)_mm_max_ps((__m128)b, (__m128)a);
+#else
     return pick(b > a, b, a);
+#endif
 }
 
 static inline vf vmin(vf a, vf b)
 {
+#if LANES == 16
+    return (vf)_mm512_min_ps((__m512)b, (__m512)a);
+#elif LANES == 8
+    return (vf)_mm256_min_ps((__m256)b, (__m256)a);
+#elif defined __x86_64__
+    return (vf)_mm_min_ps((__m128)b, (__m128)a);
+#else
     return pick(b < a, b, a);
+#endif
+}
+
+static inline vf vsqrt(vf x)
+{
+#if LANES == 16
+    return (vf)_mm512_sqrt_ps((__m512)x);
+#elif LANES == 8
+    return (vf)_mm256_sqrt_ps((__m256)x);
+#elif defined __x86_64__
+    return (vf)_mm_sqrt_ps((__m128)x);
+#else
+    for (int k = 0; k < LANES; k++)
+        x[k] = __builtin_sqrtf(x[k]);
+    return x;
+#endif
 }
 
 static inline vi vimin(vi a, vi b)
@@ -235,22 +266,53 @@ static inline void columns(const float *x, size_t stride, int n, int live, vf *c
     }
 }
 
-/* Lane k is the largest, or smallest, float in v[k]; v is used up. Not for telling -0 from +0. */
-static inline vf vmax_across(vf v[LANES])
+/* Sign bits of the lanes, lane 0 in bit 0. */
+static inline uint32_t vbits(vi mask)
 {
-    vtranspose(v);
-    for (int h = LANES / 2; h > 0; h /= 2)
-        for (int k = 0; k < h; k++)
-            v[k] = vmax(v[k], v[k + h]);
-    return v[0];
+#if LANES == 16
+    return _mm512_movepi32_mask((__m512i)mask);
+#elif LANES == 8
+    return (uint32_t)_mm256_movemask_ps((__m256)mask);
+#elif defined __x86_64__
+    return (uint32_t)_mm_movemask_ps((__m128)mask);
+#else
+    uint32_t bits = 0;
+    for (int k = 0; k < LANES; k++)
+        bits |= (uint32_t)(mask[k] < 0) << k;
+    return bits;
+#endif
 }
 
-static inline vf vmin_across(vf v[LANES])
+/* One step of folding: the larger (smaller) of what two shuffles of a and b select. */
+#define V_FOLD(a, b, first, second)                                                                      \
+    (want_max ? vmax(__builtin_shufflevector(a, b, first), __builtin_shufflevector(a, b, second))       \
+              : vmin(__builtin_shufflevector(a, b, first), __builtin_shufflevector(a, b, second)))
+#define V_LIST(...) __VA_ARGS__
+
+/* Lane k is the largest (want_max) or smallest float in v[k]; v is used up. Does not tell -0 from +0. */
+static inline vf vfold(vf v[LANES], int want_max)
 {
-    vtranspose(v);
-    for (int h = LANES / 2; h > 0; h /= 2)
-        for (int k = 0; k < h; k++)
-            v[k] = vmin(v[k], v[k + h]);
+#if LANES == 4
+    for (int n = 4; n > 1; n /= 2)
+        for (int i = 0; i < n / 2; i++)
+            v[i] = V_FOLD(v[2 * i], v[2 * i + 1], V_LIST(0, 2, 4, 6), V_LIST(1, 3, 5, 7));
+#elif LANES == 8
+    for (int n = 8; n > 2; n /= 2)
+        for (int i = 0; i < n / 2; i++)
+            v[i] = V_FOLD(v[2 * i], v[2 * i + 1], V_LIST(0, 2, 8, 10, 4, 6, 12, 14), V_LIST(1, 3, 9, 11, 5, 7, 13, 15));
+    v[0] = V_FOLD(v[0], v[1], V_LIST(0, 1, 2, 3, 8, 9, 10, 11), V_LIST(4, 5, 6, 7, 12, 13, 14, 15));
+#else
+    for (int n = 16; n > 4; n /= 2)
+        for (int i = 0; i < n / 2; i++)
+            v[i] = V_FOLD(v[2 * i], v[2 * i + 1],
+                          V_LIST(0, 2, 16, 18, 4, 6, 20, 22, 8, 10, 24, 26, 12, 14, 28, 30),
+                          V_LIST(1, 3, 17, 19, 5, 7, 21, 23, 9, 11, 25, 27, 13, 15, 29, 31));
+    for (int n = 4; n > 1; n /= 2)
+        for (int i = 0; i < n / 2; i++)
+            v[i] = V_FOLD(v[2 * i], v[2 * i + 1],
+                          V_LIST(0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27),
+                          V_LIST(4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31));
+#endif
     return v[0];
 }
 

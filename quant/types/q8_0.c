@@ -31,18 +31,17 @@ static void encode_lanes(const float *x, struct q8_0 *y, int live)
     for (int k = 0; k < live; k++)
         for (int i = 0; i < STEPS; i++)
             top[k] = vmax(top[k], vabs(vf_load(x + N * k + LANES * i)));
-    vf d = vmax_across(top) / 127;
+    vf d = vfold(top, 1) / 127;
     vu half = vf16_from_f32(d);
     vf_store(inverse, pick(d > 0, 1 / d, d));
     for (int k = 0; k < live; k++) {
+        uint8_t *byte = (uint8_t *)y[k].q;
         vi q[STEPS];
-        uint8_t byte[N];
 
         for (int i = 0; i < STEPS; i++)
             q[i] = vround(vf_load(x + N * k + LANES * i) * inverse[k]);
         bytes_store(byte, q);
         bytes_store(byte + 16, q + STEPS / 2);
-        memcpy(y[k].q, byte, sizeof byte);
         y[k].d = (uint16_t)half[k];
     }
 }
