@@ -1,0 +1,248 @@
+/* search.h - scale searches of the K encodings: one small group of weights per lane.
+ *
+ * A search tries a ladder of scales, counts each one's error and keeps the best. The steps, their order and the
+ * order of every sum are those of llama.cpp's ggml-quants.c (make_qkx2_quants and its siblings): its bytes are what
+ * people compare with. All searches take n weights as n vectors (x[i] holds weight i of LANES groups) and
+ * importances w[i] >= 0 in the same form.
+ *
+ * Nothing here needs numbers in range. Levels are rounded on the bits of a float, as the reference does, and
+ * that is defined for every float, so huge and denormal groups take the same path as all others. */
+#ifndef BANTAM_SEARCH_H
+#define BANTAM_SEARCH_H
+
+#include "quant/lanes.h"
+
+#include <stdbool.h>
+
+/* Loops over a group must know n when compiled: inlining is part of the algorithm's speed. */
+#define SEARCH static inline __attribute__((always_inline))
+
+#define ROUNDER 12582912.0f         /* 1.5 * 2^23: a float this size has no fraction bits */
+#define ROUNDER_BITS 0x4b400000
+
+/* Below this a group counts as zero. */
+#define GROUP_EPSILON 1e-15f
+
+/* The level nearest to t, clamped to [low, high], as a float ROUNDER + level. The mask does nothing to |t| < 2^22;
+ * beyond that it picks the same bits the reference picks (and 0 for NaN). */
+SEARCH vf rounded(vf t, float low, float high)
+{
+    vf near = (vf)(((vi)(t + ROUNDER) & 0x007fffff) | 0x4b000000);
+    return vmin(vmax(near, vf_all(ROUNDER + low)), vf_all(ROUNDER + high));
+}
+
+SEARCH vf level(vf t, float low, float high)
+{
+    return rounded(t, low, high) - ROUNDER;
+}
+
+SEARCH vi level_int(vf t, float low, float high)
+{
+    return (vi)rounded(t, low, high) - ROUNDER_BITS;
+}
+
+/* Where a search left its group: weight x sits at level nearest((x + shift) * gain). The encodings need that again
+ * for groups whose final scale came out as 0: they keep the levels of the search. */
+struct cut {
+    vf shift, gain;
+};
+
+/* Scales to try: gain = (first + step * i + nmax) / range, i = 0..last. */
+struct ladder {
+    float first, step;
+    int last;
+    bool absolute;                  /* count |error|, not its square */
+};
+
+/* x ~ scale * level - min, level in 0..nmax, min >= 0. */
+struct affine {
+    vf scale, min;
+    struct cut cut;
+};
+
+SEARCH vf error_of(vf diff, vf w, bool absolute)
+{
+    return w * (absolute ? vabs(diff) : diff * diff);
+}
+
+/* Sums of one step: of w, w*x over the group, and of w*l, w*l*l, w*l*x. */
+struct moments {
+    vf w, x, l, l2, xl;
+};
+
+/* The scale and minimum that fit best once the levels are fixed: weighted least squares, minimum not above 0. */
+SEARCH void least_squares(const struct moments *s, vf det, vf *scale, vf *min)
+{
+    vf m = (s->l2 * s->x - s->l * s->xl) / det;
+    vi above = m > 0;
+
+    *scale = (s->w * s->xl - s->x * s->l) / det;
+    if (vany(above)) {
+        *scale = pick(above, s->xl / s->l2, *scale);
+        m = pick(above, (vf){0}, m);
+    }
+    *min = m;
+}
+
+/* Search with a minimum (make_qkx2_quants, make_qkx3_quants). A better step moves the minimum, and later steps
+ * start from the moved one: the ladder is not fixed beforehand. */
+SEARCH struct affine fit_affine(const vf *x, const vf *w, int n, float nmax, struct ladder ladder)
+{
+    struct moments s = { .w = w[0], .x = w[0] * x[0] };
+    vf low = x[0], high = x[0], best = {0}, q[32];
+
+    for (int i = 1; i < n; i++) {
+        low = vmin(low, x[i]);
+        high = vmax(high, x[i]);
+        s.w += w[i];
+        s.x += w[i] * x[i];
+    }
+    low = vmin(low, (vf){0});
+
+    vi live = high > low;           /* the others have one value: no scale, only a minimum */
+    vf shift = -low, gain = nmax / (high + shift), scale = 1 / gain;
+    struct cut cut = { shift, gain };
+
+    for (int i = 0; i < n; i++)
+        best += error_of(scale * level(gain * (x[i] + shift), 0, nmax) - shift - x[i], w[i], ladder.absolute);
+
+    for (int step = 0; step <= ladder.last; step++) {
+        gain = (ladder.first + ladder.step * (float)step + nmax) / (high + shift);
+        s.l = s.l2 = s.xl = (vf){0};
+        for (int i = 0; i < n; i++) {
+            vf l = q[i] = level(gain * (x[i] + shift), 0, nmax), wl = w[i] * l;
+            s.l += wl;
+            s.l2 += wl * l;
+            s.xl += wl * x[i];
+        }
+        vf det = s.w * s.l2 - s.l * s.l, new_scale, new_min, error = {0};
+        least_squares(&s, det, &new_scale, &new_min);
+        for (int i = 0; i < n; i++)
+            error += error_of(new_scale * q[i] + new_min - x[i], w[i], ladder.absolute);
+
+        vi better = live & (det > 0) & (error < best);
+        best = pick(better, error, best);
+        scale = pick(better, new_scale, scale);
+        cut.shift = pick(better, shift, cut.shift);
+        cut.gain = pick(better, gain, cut.gain);
+        shift = pick(better, -new_min, shift);
+    }
+    cut.gain = pick(live, cut.gain, (vf){0});
+    return (struct affine){ pick(live, scale, (vf){0}), shift, cut };
+}
+
+/* x ~ scale * level, level in -nmax..nmax-1. Zero groups have scale 0 and level -nmax. */
+struct symmetric {
+    vf scale;
+    struct cut cut;
+};
+
+/* The weight of largest magnitude, with its sign; the first one if several are as large. */
+SEARCH vf extreme(const vf *x, int n)
+{
+    vf top = {0}, magnitude = {0};
+
+    for (int i = 0; i < n; i++) {
+        vi more = vabs(x[i]) > magnitude;
+        magnitude = pick(more, vabs(x[i]), magnitude);
+        top = pick(more, x[i], top);
+    }
+    return top;
+}
+
+SEARCH void symmetric_sums(const vf *x, const vf *w, int n, float nmax, vf gain, vf *xl, vf *l2)
+{
+    *xl = *l2 = (vf){0};
+    for (int i = 0; i < n; i++) {
+        vf l = level(gain * x[i], -nmax, nmax - 1);
+        *xl += w[i] * x[i] * l;
+        *l2 += w[i] * l * l;
+    }
+}
+
+/* Search without a minimum (make_qx_quants with rmse_type 1). */
+SEARCH struct symmetric fit_symmetric(const vf *x, const vf *w, int n, float nmax)
+{
+    vf top = extreme(x, n), gain = -nmax / top, xl, l2;
+    vi zero = vabs(top) < GROUP_EPSILON;
+
+    symmetric_sums(x, w, n, nmax, gain, &xl, &l2);
+    vf scale = pick(l2 != 0, xl / l2, (vf){0}), best = scale * xl;
+
+    for (int rung = -9; rung <= 9; rung++) {
+        if (rung == 0)
+            continue;
+        vf new_gain = -(nmax + 0.1f * (float)rung) / top;
+        symmetric_sums(x, w, n, nmax, new_gain, &xl, &l2);
+        vi better = (l2 > 0) & (xl * xl > best * l2);
+        vf new_scale = xl / l2;
+        scale = pick(better, new_scale, scale);
+        best = pick(better, new_scale * xl, best);
+        gain = pick(better, new_gain, gain);
+    }
+    struct cut cut = { pick(zero, vf_all(-nmax), (vf){0}), pick(zero, vf_all(1), gain) };
+    return (struct symmetric){ pick(zero, (vf){0}, scale), cut };
+}
+
+/* Integer levels of n numbers of one sign under one scale (make_qp_quants): the scales and minimums of a
+ * super-block. Returns the scale; q[i] gets the levels as bytes, which is how the reference keeps them: a negative
+ * level wraps. */
+SEARCH vf fit_positive(const vf *x, const vf *w, int n, float nmax, vi *q)
+{
+    vf top = {0}, xl = {0}, l2 = {0}, best = {0};
+
+    for (int i = 0; i < n; i++)
+        top = pick(top > x[i], top, x[i]);
+
+    vi zero = top < GROUP_EPSILON;
+    vf gain = nmax / top, scale = 1 / gain;
+    for (int i = 0; i < n; i++) {
+        vf diff = x[i] - scale * vfloat(vnearest(gain * x[i]) & 0xff);
+        best += w[i] * diff * diff;
+    }
+    for (int rung = -4; rung <= 4; rung++) {
+        if (rung == 0)
+            continue;
+        vf new_gain = (0.1f * (float)rung + nmax) / top, new_scale = 1 / new_gain, error = {0};
+        for (int i = 0; i < n; i++) {
+            vf diff = x[i] - new_scale * level(new_gain * x[i], -0x1p22f, nmax);
+            error += w[i] * diff * diff;
+        }
+        vi better = error < best;
+        best = pick(better, error, best);
+        gain = pick(better, new_gain, gain);
+    }
+    for (int i = 0; i < n; i++) {
+        vi l = vnearest(gain * x[i]);
+        l = picki(l > (int)nmax, vi_all((int)nmax), l);
+        q[i] = l & 0xff;
+        xl += w[i] * x[i] * vfloat(l);
+        l2 += w[i] * vfloat(l) * vfloat(l);
+    }
+    /* Move one level at a time as long as that helps. A lane that did not change in a pass would not in the
+     * next either, so lanes may run on while others still move. */
+    for (int pass = 0; pass < 5; pass++) {
+        vi changed = {0};
+        for (int i = 0; i < n; i++) {
+            vf old = vfloat(q[i]), wx = w[i] * x[i];
+            vf new_xl = xl - wx * old, new_l2 = l2 - w[i] * old * old;
+            vi open = (new_xl > 0) & (new_l2 > 0);
+            vf l = level(x[i] * new_l2 / new_xl, -0x1p22f, nmax);
+            open &= l != old;
+            new_xl += wx * l;
+            new_l2 += w[i] * l * l;
+            open &= new_xl * new_xl * l2 > xl * xl * new_l2;
+            q[i] = picki(open, vtrunc(l) & 0xff, q[i]);
+            xl = pick(open, new_xl, xl);
+            l2 = pick(open, new_l2, l2);
+            changed |= open;
+        }
+        if (!vany(changed))
+            break;
+    }
+    for (int i = 0; i < n; i++)
+        q[i] = ~zero & q[i];
+    return pick(~zero & (l2 > 0), xl / l2, (vf){0});
+}
+
+#endif

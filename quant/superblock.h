@@ -1,0 +1,240 @@
+/* superblock.h - what the K encodings share: blocks of 256 weights in groups of 16 or 32.
+ *
+ * A K block holds its groups' scales as small integers under one f16. Encoding therefore has three parts: a search
+ * per group (search.h), rounding the groups' scales, and rounding the weights again under the rounded scales.
+ * All of it runs with one super-block per lane: lane k adds its numbers in the order scalar code would. */
+#ifndef BANTAM_SUPERBLOCK_H
+#define BANTAM_SUPERBLOCK_H
+
+#include "quant/half.h"
+#include "quant/search.h"
+
+#define SUPER 256
+
+/* Up to LANES super-blocks side by side. Idle lanes repeat the first one; nothing of them is stored. */
+struct panel {
+    vf x[SUPER];                            /* weight i of each super-block */
+    const float *importance[LANES];         /* of the same columns, if there is one */
+    uint8_t *out[LANES];                    /* where each super-block goes */
+    int live;
+};
+
+/* n columns from `first` on: out[i] lane k = row[k][first + i]. n is a multiple of 16. */
+SEARCH void gather(const float *const row[LANES], int first, int n, vf *out)
+{
+    for (int i = 0; i < n; i += LANES) {
+        for (int k = 0; k < LANES; k++)
+            out[i + k] = vf_load(row[k] + first + i);
+        vtranspose(out + i);
+    }
+}
+
+/* Mean square of each super-block, times `factor`: 1 or 2. */
+SEARCH vf panel_variance(const struct panel *p, float factor)
+{
+    vf sum = {0};
+
+    for (int i = 0; i < SUPER; i++)
+        sum += p->x[i] * p->x[i];
+    return factor * sum / SUPER;
+}
+
+/* Search weights of the n columns from `first` on: importance * sqrt(variance + x^2). Returns their sum. */
+SEARCH vf panel_weights(const struct panel *p, vf variance, int first, int n, vf *w)
+{
+    vf sum = {0};
+
+    gather(p->importance, first, n, w);
+    for (int i = 0; i < n; i++) {
+        w[i] *= vsqrt(variance + p->x[first + i] * p->x[first + i]);
+        sum += w[i];
+    }
+    return sum;
+}
+
+/* byte[0..n) lane k to offset `at` of the live blocks; n is a multiple of 4. Lanes hold 0..255. */
+SEARCH void put_bytes(const struct panel *p, size_t at, const vi *byte, int n)
+{
+    for (int i = 0; i < n; i += 4) {
+        vu word = (vu)byte[i] | (vu)byte[i + 1] << 8 | (vu)byte[i + 2] << 16 | (vu)byte[i + 3] << 24;
+        uint32_t lane[LANES];
+        memcpy(lane, &word, sizeof lane);
+        for (int k = 0; k < p->live; k++)
+            memcpy(p->out[k] + at + i, &lane[k], 4);
+    }
+}
+
+/* The live lanes of x as f16 at offset `at` of each block. Returns what a reader will find there. */
+SEARCH vf put_half(const struct panel *p, size_t at, vf x)
+{
+    vu half = vf16_from_f32(x);
+
+    for (int k = 0; k < p->live; k++) {
+        uint16_t h = (uint16_t)half[k];
+        memcpy(p->out[k] + at, &h, sizeof h);
+    }
+    return vf32_from_f16(half);
+}
+
+/* The encode() of every K encoding: panel by panel through encode_panel, once for each case of `weighted`. */
+SEARCH void encode_panels(const float *in, const float *importance, void *out, size_t nrows, size_t row_blocks,
+                          size_t nbytes, void (*encode_panel)(const struct panel *, bool weighted))
+{
+    size_t nblocks = nrows * row_blocks;
+
+    for (size_t first = 0; first < nblocks; first += LANES) {
+        const float *row[LANES];
+        struct panel p;
+        p.live = nblocks - first < LANES ? (int)(nblocks - first) : LANES;
+        for (int k = 0; k < LANES; k++) {
+            size_t block = first + (k < p.live ? (size_t)k : 0);
+            row[k] = in + SUPER * block;
+            p.importance[k] = importance ? importance + SUPER * (block % row_blocks) : NULL;
+            p.out[k] = (uint8_t *)out + nbytes * block;
+        }
+        gather(row, 0, SUPER, p.x);
+        if (importance)
+            encode_panel(&p, true);
+        else
+            encode_panel(&p, false);
+    }
+}
+
+/* The groups' scales (or minimums) as bytes under one float: the largest becomes nmax. The reference way when
+ * there is no importance. A negative one wraps, as it does there. */
+SEARCH vf spread(const vf *x, int n, float nmax, vi *q)
+{
+    vf top = {0};
+
+    for (int j = 0; j < n; j++)
+        top = vmax(top, x[j]);
+    vf gain = pick(top > 0, nmax / top, (vf){0});
+    for (int j = 0; j < n; j++)
+        q[j] = vnearest(gain * x[j]) & 0xff;
+    return top / nmax;
+}
+
+/* How an encoding with a minimum searches its groups. */
+struct affine_search {
+    int n;                          /* weights per group: 16 or 32 */
+    float nmax;                     /* levels 0..nmax */
+    bool mean;                      /* without importance a weight counts |x| + root mean square of its group, or |x| */
+    float variance;                 /* with it, importance * sqrt(variance * mean square of the super-block + x^2) */
+    struct ladder plain, weighted;
+};
+
+struct groups {
+    vf scale[16], min[16], weight[16];      /* weight: sum of the search weights, if there is an importance */
+    struct cut cut[16];
+};
+
+SEARCH void plain_weights(const vf *x, int n, bool mean, vf *w)
+{
+    vf sum = {0};
+
+    for (int i = 0; i < n; i++)
+        sum += x[i] * x[i];
+    vf base = vsqrt(sum / (float)n);
+    for (int i = 0; i < n; i++)
+        w[i] = mean ? base + vabs(x[i]) : vabs(x[i]);
+}
+
+SEARCH void fit_groups(const struct panel *p, struct affine_search search, bool weighted, struct groups *g)
+{
+    vf variance = weighted ? panel_variance(p, search.variance) : (vf){0};
+
+    for (int j = 0; j < SUPER / search.n; j++) {
+        vf w[32];
+        if (weighted)
+            g->weight[j] = panel_weights(p, variance, search.n * j, search.n, w);
+        else
+            plain_weights(p->x + search.n * j, search.n, search.mean, w);
+        struct affine fit = fit_affine(p->x + search.n * j, w, search.n, search.nmax,
+                                       weighted ? search.weighted : search.plain);
+        g->scale[j] = fit.scale;
+        g->min[j] = fit.min;
+        g->cut[j] = fit.cut;
+    }
+}
+
+/* What a reader will multiply and subtract, per group, and how the search left groups whose scale became 0. */
+struct final {
+    vf d[16], m[16];
+    struct cut cut[16];
+};
+
+/* Level of a weight x of group j. */
+SEARCH vi final_level(const struct final *f, int j, vf x, float low, float high)
+{
+    vf searched = (x + f->cut[j].shift) * f->cut[j].gain;
+
+    return level_int(pick(f->d[j] == 0, searched, (x + f->m[j]) / f->d[j]), low, high);
+}
+
+/* Scales and minimums of the 8 groups of q4_k and q5_k have six bits each and share 12 bytes. Groups 0..3 sit
+ * whole in the low bits of bytes 0..7; the two bits to spare there and the nibbles of bytes 8..11 hold groups
+ * 4..7 (bit 7 on the left, g = 0..3):
+ *     byte g        [ scale g+4, high 2 | scale g          ]
+ *     byte 4 + g    [ min   g+4, high 2 | min   g          ]
+ *     byte 8 + g    [ min   g+4, low 4  | scale g+4, low 4 ]
+ */
+struct six_bits {
+    uint16_t d, dmin;               /* of the scales, of the minimums */
+    uint8_t byte[12];
+};
+
+static inline void read_six_bits(const uint8_t byte[12], uint8_t scale[8], uint8_t min[8])
+{
+    for (int g = 0; g < 4; g++) {
+        scale[g] = byte[g] & 63;
+        min[g] = byte[4 + g] & 63;
+        scale[g + 4] = (uint8_t)((byte[8 + g] & 15) | byte[g] >> 6 << 4);
+        min[g + 4] = (uint8_t)(byte[8 + g] >> 4 | byte[4 + g] >> 6 << 4);
+    }
+}
+
+/* The same with a super-block per lane. Bytes above 63 spill into their neighbor's bits, as they do in the reference. */
+SEARCH void pack_six_bits(const vi scale[8], const vi min[8], vi byte[12])
+{
+    for (int g = 0; g < 4; g++) {
+        byte[g] = (scale[g] | scale[g + 4] >> 4 << 6) & 0xff;
+        byte[4 + g] = (min[g] | min[g + 4] >> 4 << 6) & 0xff;
+        byte[8 + g] = (scale[g + 4] & 15) | (min[g + 4] & 15) << 4;
+    }
+}
+
+SEARCH void unpack_six_bits(const vi byte[12], vi scale[8], vi min[8])
+{
+    for (int g = 0; g < 4; g++) {
+        scale[g] = byte[g] & 63;
+        min[g] = byte[4 + g] & 63;
+        scale[g + 4] = (byte[8 + g] & 15) | byte[g] >> 6 << 4;
+        min[g + 4] = byte[8 + g] >> 4 | byte[4 + g] >> 6 << 4;
+    }
+}
+
+/* Rounds the scales and minimums of q4_k and q5_k and writes the struct six_bits at the start of each block. */
+SEARCH void finish_six_bits(const struct panel *p, const struct groups *g, bool weighted, bool clamp,
+                            struct final *f)
+{
+    vi scale[8], min[8], byte[12];
+    vf d = weighted ? fit_positive(g->scale, g->weight, 8, 63, scale) : spread(g->scale, 8, 63, scale);
+    vf dmin = weighted ? fit_positive(g->min, g->weight, 8, 63, min) : spread(g->min, 8, 63, min);
+
+    for (int j = 0; clamp && j < 8; j++) {
+        scale[j] = vimin(scale[j], vi_all(63));
+        min[j] = vimin(min[j], vi_all(63));
+    }
+    pack_six_bits(scale, min, byte);
+    unpack_six_bits(byte, scale, min);
+    d = put_half(p, offsetof(struct six_bits, d), d);
+    dmin = put_half(p, offsetof(struct six_bits, dmin), dmin);
+    put_bytes(p, offsetof(struct six_bits, byte), byte, 12);
+    for (int j = 0; j < 8; j++) {
+        f->d[j] = d * vfloat(scale[j]);
+        f->m[j] = dmin * vfloat(min[j]);
+        f->cut[j] = g->cut[j];
+    }
+}
+
+#endif

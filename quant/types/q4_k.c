@@ -1,0 +1,66 @@
+/* q4_k - 256 weights in 8 groups: w = d * scale[j] * q - dmin * min[j], q in 0..15.
+ *
+ * Scales and minimums are packed as superblock.h draws it. Bytes 32 c to 32 c + 31 of `q` hold groups 2 c (low
+ * nibbles) and 2 c + 1 (high nibbles).
+ */
+#include "quant/kernel.h"
+#include "quant/superblock.h"
+
+struct q4_k {
+    struct six_bits scale;
+    uint8_t q[128];
+};
+_Static_assert(sizeof(struct q4_k) == 144, "q4_k is 144 bytes on disk");
+
+static const struct affine_search search = {
+    .n = 32, .nmax = 15, .mean = true, .variance = 2,
+    .plain = { -1, 0.1f, 20, false }, .weighted = { -0.9f, 0.05f, 36, false },
+};
+
+static void decode(const void *in, float *out, size_t nblocks)
+{
+    const struct q4_k *y = in;
+
+    for (size_t n = 0; n < nblocks; n++) {
+        float d = f32_from_f16(y[n].scale.d), dmin = f32_from_f16(y[n].scale.dmin);
+        uint8_t scale[8], min[8];
+        read_six_bits(y[n].scale.byte, scale, min);
+        for (int j = 0; j < 8; j++, out += 32) {
+            float s = d * scale[j], m = dmin * min[j];
+            const uint8_t *q = y[n].q + 32 * (j / 2);
+            for (int i = 0; i < 32; i++)
+                out[i] = s * (float)(q[i] >> 4 * (j & 1) & 15) - m;
+        }
+    }
+}
+
+SEARCH void pack(const struct panel *p, const struct final *f)
+{
+    for (int c = 0; c < 4; c++) {
+        const vf *x = p->x + 64 * c;
+        vi q[32];
+        for (int i = 0; i < 32; i++)
+            q[i] = final_level(f, 2 * c, x[i], 0, 15) | final_level(f, 2 * c + 1, x[32 + i], 0, 15) << 4;
+        put_bytes(p, offsetof(struct q4_k, q) + 32 * (size_t)c, q, 32);
+    }
+}
+
+SEARCH void encode_panel(const struct panel *p, bool weighted)
+{
+    struct groups g;
+    struct final f;
+
+    fit_groups(p, search, weighted, &g);
+    finish_six_bits(p, &g, weighted, !weighted, &f);
+    pack(p, &f);
+}
+
+static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)
+{
+    encode_panels(in, weight, out, nrows, row_blocks, sizeof(struct q4_k), encode_panel);
+}
+
+QTYPE(q4_k) = {
+    .name = "q4_k", .label = "Q4_K", .gguf_id = 12, .block = SUPER, .nbytes = sizeof(struct q4_k),
+    .decode = decode, .encode = encode,
+};
