@@ -31,7 +31,7 @@ LDLIBS   := $(if $(NEED_LIBS),$(shell pkg-config --libs $(PKGS))) -lm
 
 comma    := ,
 B        := build/$(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
-BANTAM   := $(if $(SAN),$(B)/bantam,bantam)
+BANTAM   := $(if $(SAN)$(filter-out gcc cc,$(notdir $(CC))),$(B)/bantam,bantam)
 FOLDERS  := quant formats tokenizer convert verify tools
 KERNELS  := $(wildcard quant/types/*.c) quant/qtype_table.c
 SOURCES  := $(filter-out $(KERNELS),$(wildcard $(FOLDERS:%=%/*.c)) $(wildcard convert/arch/*.c))
@@ -65,8 +65,40 @@ $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
 test: $(BANTAM) $(B)/unit $(B)/kernels
 	@BUILD=$(B) BANTAM=$(BANTAM) SAN=$(SAN) tests/run.sh $(T)
 
+# The bundled model, quantized in one command and measured against the original.
+demo: $(BANTAM)
+	./$(BANTAM) convert demo -o build/demo.Q4_K_M.gguf --type Q4_K_M --force
+	./$(BANTAM) verify build/demo.Q4_K_M.gguf --against demo --text demo/text.txt --context 256
+
+# Ratios against the peers where they are found (see tests/bench/run.sh), and GB/s of every encoding on every ISA.
+bench: $(BANTAM) $(B)/kernels $(B)/make_model
+	$(B)/kernels --bench
+	BUILD=$(B) BANTAM=$(BANTAM) tests/bench/run.sh
+$(B)/make_model: $(B)/tests/bench/make_model.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm
+
+lint: $(B)/libbantam.a
+	@BUILD=$(B) tests/lint.sh
+
+install: $(BANTAM)
+	install -D -m 755 $(BANTAM) $(DESTDIR)$(PREFIX)/bin/bantam
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	./$(BANTAM) help man > $(DESTDIR)$(PREFIX)/share/man/man1/bantam.1
+	./$(BANTAM) help bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bantam
+	./$(BANTAM) help zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bantam
+
+help:
+	@echo 'make [all]    ./bantam;  CC=clang, SAN=address,undefined, WERROR=1'
+	@echo 'make test     everything; T=inspect: what matches; BLESS=1 rewrites expected outputs'
+	@echo 'make demo     the bundled model to Q4_K_M, and what that cost'
+	@echo 'make bench    speed, with the peers beside it where they are installed'
+	@echo 'make lint     folder order, symbols, clang-tidy, cppcheck, shellcheck'
+	@echo 'make install  binary, man page, completions; PREFIX=/usr/local, DESTDIR='
+	@echo 'make clean'
+
 clean:
 	rm -rf build bantam
 
-.PHONY: all test clean
+.PHONY: all test demo bench lint install help clean
 .DELETE_ON_ERROR:
