@@ -36,36 +36,38 @@ static inline void half_store(uint8_t *p, uint32_t h)
     memcpy(p, &low, sizeof low);
 }
 
-SEARCH void levels_store(const struct simple *f, uint8_t *y, const vi level[STEPS])
+SEARCH void levels_store(const struct simple *f, uint8_t *y, const vi code[STEPS])
 {
     vi pair[STEPS / 2];
     uint32_t bits = 0;
 
     for (int i = 0; i < STEPS / 2; i++)
-        pair[i] = (level[i] & 15) | level[i + STEPS / 2] << 4;
+        pair[i] = (code[i] & 15) | code[i + STEPS / 2] << 4;
     bytes_store(y + f->low, pair);
     if (!f->high)
         return;
     for (int i = 0; i < STEPS; i++)
-        bits |= vbits(level[i] << 27) << LANES * i;
+        bits |= vbits(code[i] << 27) << LANES * i;
     memcpy(y + f->high, &bits, sizeof bits);
 }
 
-SEARCH void levels_load(const struct simple *f, const uint8_t *y, vi level[STEPS])
+SEARCH void levels_load(const struct simple *f, const uint8_t *y, vi code[STEPS])
 {
     vi pair[STEPS / 2];
     int32_t bits;
 
     bytes_load(y + f->low, pair);
     for (int i = 0; i < STEPS / 2; i++) {
-        level[i] = pair[i] & 15;
-        level[i + STEPS / 2] = pair[i] >> 4;
+        code[i] = pair[i] & 15;
+        code[i + STEPS / 2] = pair[i] >> 4;
     }
     if (!f->high)
         return;
     memcpy(&bits, y + f->high, sizeof bits);
-    for (int i = 0; i < STEPS; i++)
-        level[i] |= (vi_all(bits >> LANES * i) & (vi_all(1) << vlane())) != 0 & 16;
+    for (int i = 0; i < STEPS; i++) {
+        vi set = (vi_all(bits >> LANES * i) & (vi_all(1) << vlane())) != 0;
+        code[i] |= set & 16;
+    }
 }
 
 SEARCH void decode_simple(struct simple f, const void *in, float *out, size_t nblocks)
@@ -74,11 +76,11 @@ SEARCH void decode_simple(struct simple f, const void *in, float *out, size_t nb
 
     for (size_t n = 0; n < nblocks; n++, y += f.nbytes, out += N) {
         float d = f32_from_f16(half_load(y)), m = f.m ? f32_from_f16(half_load(y + f.m)) : 0;
-        vi level[STEPS];
+        vi code[STEPS];
 
-        levels_load(&f, y, level);
+        levels_load(&f, y, code);
         for (int i = 0; i < STEPS; i++)
-            vf_store(out + LANES * i, f.m ? vfloat(level[i]) * d + m : vfloat(level[i] - f.levels / 2) * d);
+            vf_store(out + LANES * i, f.m ? vfloat(code[i]) * d + m : vfloat(code[i] - f.levels / 2) * d);
     }
 }
 
@@ -156,27 +158,27 @@ SEARCH void round_plain(const struct simple *f, const float *x, uint8_t *y, int 
     vf_store(inverse, pick(d != 0, 1 / d, (vf){0}));
     vf_store(shift, low);
     for (int k = 0; k < live; k++, x += N, y += f->nbytes) {
-        vi level[STEPS];
+        vi code[STEPS];
 
         for (int i = 0; i < STEPS; i++) {
             vf v = vf_load(x + LANES * i);
             v = (f->m ? v - shift[k] : v) * inverse[k] + center;
-            level[i] = vimin(vtrunc(v) & 0xff, vi_all(f->levels - 1));
+            code[i] = vimin(vtrunc(v) & 0xff, vi_all(f->levels - 1));
         }
-        levels_store(f, y, level);
+        levels_store(f, y, code);
         half_store(y, dhalf[k]);
         if (f->m)
             half_store(y + f->m, mhalf[k]);
     }
 }
 
-/* Levels with a block per lane to levels with a weight per lane: those of block k at level[STEPS * k]. */
-SEARCH void levels_turn(vi q[N], vi level[N])
+/* Levels with a block per lane to levels with a weight per lane: those of block k at code[STEPS * k]. */
+SEARCH void levels_turn(vi q[N], vi code[N])
 {
     for (int i = 0; i < N; i += LANES) {
         vtranspose((vf *)q + i);
         for (int k = 0; k < LANES; k++)
-            level[STEPS * k + i / LANES] = q[i + k];
+            code[STEPS * k + i / LANES] = q[i + k];
     }
 }
 
@@ -185,7 +187,7 @@ SEARCH void round_searched(const struct simple *f, const float *in, const float 
                            uint8_t *y, int live)
 {
     vf x[N], w[N], d, m = {0};
-    vi q[N], level[N];
+    vi q[N], code[N];
 
     columns(in, N, N, live, x);
     columns(importance, N, N, live, w);
@@ -206,9 +208,9 @@ SEARCH void round_searched(const struct simple *f, const float *in, const float 
             q[i] = level_int((x[i] + fit.cut.shift) * fit.cut.gain, -half, half - 1) + f->levels / 2;
     }
     vu dhalf = vf16_from_f32(d), mhalf = vf16_from_f32(m);
-    levels_turn(q, level);
+    levels_turn(q, code);
     for (int k = 0; k < live; k++, y += f->nbytes) {
-        levels_store(f, y, level + STEPS * k);
+        levels_store(f, y, code + STEPS * k);
         half_store(y, dhalf[k]);
         if (f->m)
             half_store(y + f->m, mhalf[k]);
