@@ -208,8 +208,12 @@ void arena_reset(struct arena *a)
     ASAN_POISON_MEMORY_REGION(bytes_of(a->block), a->block->size);
 }
 
+/* `a` itself may lie in one of its blocks, as a model's does. */
 void arena_release(struct arena *a)
 {
-    run_cleanups(a);
-    free_blocks(a);
+    struct arena own = *a;
+
+    *a = (struct arena){0};
+    run_cleanups(&own);
+    free_blocks(&own);
 }

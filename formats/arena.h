@@ -40,7 +40,7 @@ char *arena_printf(struct arena *, const char *format, ...) __attribute__((forma
 void arena_on_reset(struct arena *, void (*fn)(void *data, size_t n), void *data, size_t n);
 
 void arena_reset(struct arena *);       /* runs the cleanups; keeps one block with room for as much again */
-void arena_release(struct arena *);     /* runs the cleanups; frees everything; the arena is empty again */
+void arena_release(struct arena *);     /* runs the cleanups, frees everything; `a` may lie in its own memory */
 
 /* How every lack of memory ends: one sentence on stderr and exit status 4, the only output outside tools/. */
 _Noreturn void arena_exhausted(size_t n);

@@ -24,6 +24,12 @@ static inline bool add_u64(uint64_t a, uint64_t b, uint64_t *out)
     return !__builtin_add_overflow(a, b, out);
 }
 
+/* The next multiple of `unit`; n + unit must fit. */
+static inline uint64_t round_up(uint64_t n, uint64_t unit)
+{
+    return (n + unit - 1) / unit * unit;
+}
+
 /* ---- a read-only file ---- */
 struct file {
     const char *path;           /* owned */

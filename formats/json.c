@@ -3,6 +3,7 @@
 #include "formats/json.h"
 #include "formats/file.h"
 #include "formats/index.h"
+#include "formats/text.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -24,30 +25,11 @@ static int fail_at(const char *text, size_t at, const char *what, struct fail *f
     return fail_in(f, what);
 }
 
-/* Bytes of the UTF-8 sequence at p (at most `left`), 0 if it is none: overlong forms, surrogates and values beyond
- * U+10FFFF are none. */
-static size_t utf8_length(const uint8_t *p, size_t left)
-{
-    static const uint32_t least[5] = { 0, 0, 0x80, 0x800, 0x10000 };
-    size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : (p[0] & 0xf8) == 0xf0 ? 4 : 0;
-    uint32_t c;
-
-    if (n < 2 || n > left)
-        return n > left ? 0 : n;
-    c = p[0] & (0xffu >> (n + 1));
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (p[i] & 0x3f);
-    }
-    return c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : n;
-}
-
 /* From behind the opening quote to behind the closing one; NULL with *problem and *at set. */
 static size_t scan_string(const char *text, size_t i, size_t n, const char **problem)
 {
     while (i < n && text[i] != '"') {
-        size_t step = utf8_length((const uint8_t *)text + i, n - i);
+        size_t step = utf8_length(text + i, n - i);
 
         if (step == 0)
             *problem = "invalid UTF-8";
@@ -84,6 +66,8 @@ static int scan(const char *text, size_t n, const char *what, struct fail *f)
         else if (c == '}' || c == ']')
             depth--;
     }
+    if (!problem && depth > 0)
+        problem = "JSON ends inside an object or array";
     return problem ? fail_at(text, i, what, f, problem) : 0;
 }
 
@@ -132,7 +116,7 @@ static cJSON *parse(const char *text, size_t n, const char *what, struct fail *f
     size_t at = end >= text && end <= text + n ? (size_t)(end - text) : 0;
 
     if (!tree) {
-        fail_at(text, at, what, f, at == n ? "JSON ends too early" : "JSON is malformed");
+        fail_at(text, at, what, f, "JSON is malformed");
         return NULL;
     }
     while (at < n && strchr(" \t\r\n", text[at]) && text[at])

@@ -8,6 +8,8 @@
 
 #include "formats/arena.h"
 #include "formats/fail.h"
+#include "formats/file.h"
+#include "formats/index.h"
 #include "formats/meta.h"
 #include "quant/type.h"
 
@@ -32,6 +34,9 @@ uint64_t tensor_rows(const struct tensor *);        /* number of rows: the produ
 uint64_t tensor_weights(const struct tensor *);
 uint64_t tensor_row_bytes(const struct tensor *);
 uint64_t tensor_bytes(const struct tensor *);       /* formats have refused what would overflow */
+
+/* FAIL_INPUT for a row that is no multiple of its type's block and for a size beyond 2^56 weights. */
+int tensor_check(const struct tensor *, struct fail *);
 
 struct model;
 
@@ -60,6 +65,7 @@ struct model {
     struct meta meta;
     struct tensor *tensor;              /* in file order */
     size_t ntensors;
+    struct name_index names;            /* private to model_tensor() */
     struct arena arena;                 /* owns all of the above */
 };
 
@@ -80,7 +86,8 @@ static inline const void *model_rows(struct model *m, const struct tensor *t, ui
 const float *model_rows_f32(struct model *, const struct tensor *, uint64_t first, uint64_t n, struct arena *tmp,
                             struct fail *);
 
-const struct tensor *model_tensor(const struct model *, const char *name);      /* NULL: none of that name */
+/* By name, hashed; NULL: none. From the first call on, tensors may be appended but not renamed. Safe from many threads. */
+const struct tensor *model_tensor(const struct model *, const char *name);
 
 /* For adapters: a zeroed struct of `size` bytes, whose first member is a struct model, in an arena of its own, with
  * path, dir, format and files taken over from `inner` (meta and tensors are the adapter's to fill). */
@@ -123,13 +130,24 @@ struct format {
     int (*plan)(const struct model *, const char *out, const struct plan_options *, struct plan *, struct fail *);
 };
 
+#define ROW(name) extern const struct format format_##name;
+#include "formats/formats.def"
+#undef ROW
+
 const struct format *format_named(const char *name);           /* NULL: none */
 const struct format *format_of_output(const char *out);        /* by suffix; a directory or no suffix: safetensors */
 
 /* ---- for the formats themselves: a model whose tensors are byte ranges of mapped files ---- */
-struct mapped_model;
-struct mapped_model *mapped_model_new(const struct format *, const char *path);
-struct model *mapped_model_base(struct mapped_model *);        /* its struct model, to fill meta and tensors */
-const struct file *mapped_model_add(struct mapped_model *, const char *path, struct fail *);   /* maps one file */
+/* A model without files, metadata and tensors yet: those are the format's to fill. model_close() releases it. */
+struct model *mapped_model_new(const struct format *, const char *path);
+
+/* Maps one more file, number m->nfiles - 1 from then on. An empty file and a git-lfs pointer are FAIL_INPUT. The
+ * result lives as long as the model. */
+const struct file *mapped_model_add(struct model *, const char *path, struct fail *);
+
+/* Appends a tensor of which name, type, rank, shape, file and offset are set. Refused (FAIL_INPUT): a name that is there
+ * already, a row that is no multiple of the block, a size that overflows. Whether its bytes lie in the file is the
+ * format's to check. */
+int mapped_model_tensor(struct model *, const struct tensor *, struct fail *);
 
 #endif

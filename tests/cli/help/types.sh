@@ -1,1 +1,0 @@
-$bantam help types

@@ -1,1 +1,0 @@
-$bantam convert x -o y.gguf --split-size 12Q

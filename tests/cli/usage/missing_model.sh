@@ -1,1 +1,0 @@
-$bantam convert -o x.gguf

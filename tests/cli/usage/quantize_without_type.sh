@@ -1,1 +1,0 @@
-$bantam quantize x -o y.gguf

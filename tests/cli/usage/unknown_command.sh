@@ -1,1 +1,0 @@
-$bantam quantise x

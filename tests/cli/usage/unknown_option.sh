@@ -1,1 +1,0 @@
-$bantam inspect x --tensor

@@ -1,1 +1,0 @@
-$bantam convert x -o y.gguf --type Q4_K_X
