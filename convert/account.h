@@ -18,7 +18,7 @@ struct account_entry {
 
 struct account {
     struct account_entry *entry;
-    size_t n, cap;
+    size_t n, cap, next;        /* next: private, where to look first */
     struct arena arena;
 };
 

@@ -1,0 +1,306 @@
+/* config.c - config.json into canonical keys; lists of the keys that change nothing. */
+#include "convert/config.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What transformers 4.30 to 5.23 and common training tools write into any config.json without changing what the weights
+ * compute. Words separated by spaces. */
+static const struct {
+    const char *why, *keys;
+} ignored[] = {
+    { "says how the file was made", "transformers_version torch_dtype dtype _commit_hash _from_model_config name_or_path "
+      "unsloth_version unsloth_fixed unsloth_optimized use_bfloat16 pruned_heads auto_map transformers.js_config "
+      "trl_version axolotl_config model_name finetuning_task task_specific_params" },
+    { "read with the tokenizer", "bos_token_id eos_token_id pad_token_id sep_token_id unk_token_id cls_token_id mask_token_id "
+      "tokenizer_class prefix vocab_file" },
+    { "only matters to training", "initializer_range attention_dropout hidden_dropout hidden_dropout_prob "
+      "attention_probs_dropout_prob resid_pdrop embd_pdrop attn_pdrop resid_dropout classifier_dropout layerdrop "
+      "gradient_checkpointing neftune_noise_alpha label_smoothing z_loss use_liger_kernel" },
+    { "only matters to a classifier head", "id2label label2id num_labels problem_type summary_type summary_use_proj "
+      "summary_activation summary_proj_to_labels summary_first_dropout" },
+    { "says how a program runs it, not what it computes", "use_cache pretraining_tp output_attentions output_hidden_states "
+      "output_scores return_dict return_dict_in_generate use_return_dict torchscript chunk_size_feed_forward "
+      "_attn_implementation _attn_implementation_autoset attn_implementation _flash_attn_2_enabled use_flash_attn "
+      "flash_attention use_flash_attention use_flash_attention_2 experts_implementation _experts_implementation "
+      "keys_to_ignore_at_inference base_model_tp_plan base_model_pp_plan model_max_length tokenizer_model_max_length "
+      "xla_device tf_legacy_loss is_decoder tie_encoder_decoder cross_attention_hidden_size tie_last_hidden_states" },
+    { "a setting of text generation", "max_length min_length do_sample early_stopping num_beams num_beam_groups "
+      "diversity_penalty temperature top_k top_p typical_p repetition_penalty length_penalty no_repeat_ngram_size "
+      "encoder_no_repeat_ngram_size bad_words_ids num_return_sequences remove_invalid_values forced_bos_token_id "
+      "forced_eos_token_id decoder_start_token_id exponential_decay_length_penalty suppress_tokens "
+      "begin_suppress_tokens generation_config max_new_tokens" },
+};
+
+/* Asked of every family. */
+static const struct key_demand common_demands[] = {
+    { "is_encoder_decoder", "false" },
+    { "add_cross_attention", "false" },
+    {0}
+};
+
+/* ---- finding ---- */
+static const cJSON *find_path(const cJSON *object, const char *path, size_t n)
+{
+    while (object && n) {
+        const char *dot = memchr(path, '.', n);
+        size_t part = dot ? (size_t)(dot - path) : n;
+        const cJSON *item = NULL;
+
+        cJSON_ArrayForEach(item, object)
+            if (item->string && strlen(item->string) == part && memcmp(item->string, path, part) == 0)
+                break;
+        object = item;
+        n -= part + (dot != NULL);
+        path += part + (dot != NULL);
+    }
+    return object && !cJSON_IsNull(object) ? object : NULL;
+}
+
+/* The item, and where in `from` its alternative stands: *n characters at *name. */
+static const cJSON *find(const struct conversion *c, const char *from, const char **name, size_t *n)
+{
+    for (const char *p = from;; p += *n + 1) {
+        const cJSON *item;
+        *name = p;
+        *n = strcspn(p, "|");
+        if ((item = find_path(c->config, p, *n)) != NULL)
+            return item;
+        if (!p[*n])
+            return NULL;
+    }
+}
+
+const cJSON *config_find(const struct conversion *c, const char *from)
+{
+    const char *name;
+    size_t n;
+
+    return find(c, from, &name, &n);
+}
+
+const cJSON *config_use(struct conversion *c, const char *from, const char *to, const char *how)
+{
+    const char *name;
+    size_t n;
+    const cJSON *item = find(c, from, &name, &n);
+
+    if (item)
+        account_used(c->account, ACCOUNT_KEY, arena_copy(c->arena, name, n), config_key(c, to), how);
+    return item;
+}
+
+int config_missing(const char *from, struct fail *f)
+{
+    size_t n = strcspn(from, "|");
+
+    return fail(f, FAIL_INPUT, "config.json lacks '%.*s'", (int)n, from);
+}
+
+int config_f64(struct conversion *c, const char *from, const char *to, double *out, bool *found, struct fail *f)
+{
+    const cJSON *item = config_use(c, from, to, NULL);
+
+    *found = item != NULL;
+    if (!item)
+        return 0;
+    if (!cJSON_IsNumber(item) || !isfinite(item->valuedouble))
+        return fail(f, FAIL_INPUT, "'%s' in config.json is not a number", item->string);
+    *out = item->valuedouble;
+    return 0;
+}
+
+int config_u32(struct conversion *c, const char *from, const char *to, uint32_t *out, bool *found, struct fail *f)
+{
+    double d = 0;
+
+    if (config_f64(c, from, to, &d, found, f))
+        return -1;
+    if (!*found)
+        return 0;
+    if (d < 0 || d > UINT32_MAX || d != floor(d))
+        return fail(f, FAIL_INPUT, "'%.*s' in config.json is %g, no whole number of 32 bits", (int)strcspn(from, "|"), from, d);
+    *out = (uint32_t)d;
+    return 0;
+}
+
+const char *config_key(struct conversion *c, const char *to)
+{
+    const char *mark = strstr(to, "{arch}");
+
+    if (!mark)
+        return to;
+    return arena_printf(c->arena, "%.*s%s%s", (int)(mark - to), to, c->arch->name, mark + strlen("{arch}"));
+}
+
+/* ---- the account of keys ---- */
+static void expect_keys(struct account *a, struct arena *scratch, const cJSON *object, const char *prefix)
+{
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, object) {
+        const char *name = arena_printf(scratch, "%s%s%s", prefix, *prefix ? "." : "", item->string);
+        if (cJSON_IsObject(item) && item->child)
+            expect_keys(a, scratch, item, name);
+        else
+            account_expect(a, ACCOUNT_KEY, name);
+        if (cJSON_IsNull(item))
+            account_ignored(a, ACCOUNT_KEY, name, "null");
+    }
+}
+
+static void ignore_words(struct conversion *c, const char *words, const char *why)
+{
+    for (const char *w = words + strspn(words, " "); *w; w += strspn(w, " ")) {
+        size_t n = strcspn(w, " ");
+        const char *name = arena_copy(c->arena, w, n);
+        if (cJSON_GetObjectItemCaseSensitive(c->config, name))
+            account_ignored(c->account, ACCOUNT_KEY, name, why);
+        w += n;
+    }
+}
+
+void config_begin(struct conversion *c, const char *const *ignore)
+{
+    expect_keys(c->account, c->arena, c->config, "");
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+        ignore_words(c, ignored[i].keys, ignored[i].why);
+    for (const char *const *k = c->arch->ignored_keys; *k; k++)
+        ignore_words(c, *k, "this family's GGUF has no place for it");
+    for (; ignore && *ignore; ignore++)
+        account_ignored(c->account, ACCOUNT_KEY, *ignore, "by --ignore-key");
+}
+
+/* ---- demands ---- */
+static bool is_one_of(const char *value, const char *values)
+{
+    for (const char *v = values;; v += strcspn(v, "|") + 1) {
+        size_t n = strcspn(v, "|");
+        if (strlen(value) == n && memcmp(value, v, n) == 0)
+            return true;
+        if (!v[n])
+            return false;
+    }
+}
+
+static int demand_value(const struct key_demand *d, const cJSON *item, struct fail *f)
+{
+    char text[100];
+
+    if (cJSON_IsArray(item)) {
+        const cJSON *one;
+        cJSON_ArrayForEach(one, item)
+            if (cJSON_IsArray(one) || demand_value(d, one, f))
+                return fail(f, FAIL_INPUT, "'%s' in config.json is a list of lists", d->key);
+        return 0;
+    }
+    if (cJSON_IsString(item))
+        snprintf(text, sizeof text, "%s", item->valuestring);
+    else if (cJSON_IsBool(item))
+        snprintf(text, sizeof text, "%s", cJSON_IsTrue(item) ? "true" : "false");
+    else if (cJSON_IsNumber(item))
+        snprintf(text, sizeof text, "%.9g", item->valuedouble);
+    else
+        return fail(f, FAIL_INPUT, "'%s' in config.json is no plain value", d->key);
+    if (!is_one_of(text, d->values))
+        return fail(f, FAIL_INPUT, "'%s' in config.json is '%s', and this model family is only known with '%s'", d->key, text,
+                    d->values);
+    return 0;
+}
+
+static int check_demands(struct conversion *c, const struct key_demand *d, struct fail *f)
+{
+    for (; d->key; d++) {
+        const cJSON *item = config_use(c, d->key, "a check", "the value this family has");
+        if (item && demand_value(d, item, f))
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- keys ---- */
+static int put_typed(struct conversion *c, const struct key_map *k, struct fail *f)
+{
+    const char *to = config_key(c, k->to);
+    const cJSON *item = config_find(c, k->from);
+    uint32_t u = 0;
+    double d = 0;
+    bool found;
+
+    if (!item)
+        return k->flags & KEY_OPTIONAL ? 0 : config_missing(k->from, f);
+    switch (k->type) {
+    case META_UINT32:
+        if (config_u32(c, k->from, to, &u, &found, f))
+            return -1;
+        meta_set_u32(&c->meta, c->arena, to, u);
+        return 0;
+    case META_FLOAT32:
+        if (config_f64(c, k->from, to, &d, &found, f))
+            return -1;
+        meta_set_f32(&c->meta, c->arena, to, (float)d);
+        return 0;
+    case META_BOOL:
+        if (!cJSON_IsBool(item))
+            return fail(f, FAIL_INPUT, "'%s' in config.json is neither true nor false", item->string);
+        meta_set_bool(&c->meta, c->arena, to, cJSON_IsTrue(config_use(c, k->from, to, NULL)));
+        return 0;
+    default:
+        if (!cJSON_IsString(item))
+            return fail(f, FAIL_INPUT, "'%s' in config.json is no string", item->string);
+        meta_set_str(&c->meta, c->arena, to, config_use(c, k->from, to, NULL)->valuestring);
+        return 0;
+    }
+}
+
+int config_keys(struct conversion *c, struct fail *f)
+{
+    if (check_demands(c, common_demands, f) || check_demands(c, c->arch->demands, f))
+        return -1;
+    for (const struct key_map *k = c->arch->keys; k->to || k->put; k++)
+        if ((k->put ? k->put : put_typed)(c, k, f))
+            return -1;
+    return c->arch->check ? c->arch->check(&c->meta, f) : 0;
+}
+
+/* ---- shared rows ---- */
+int put_head_dim(struct conversion *c, const struct key_map *k, struct fail *f)
+{
+    uint64_t width = meta_u64(&c->meta, config_key(c, "{arch}.embedding_length"), 0),
+             heads = meta_u64(&c->meta, config_key(c, "{arch}.attention.head_count"), 0);
+    uint32_t dim = 0;
+    bool found;
+
+    (void)k;
+    if (config_u32(c, "head_dim", "{arch}.attention.key_length", &dim, &found, f))
+        return -1;
+    if (!found) {
+        if (!heads || width % heads)
+            return fail(f, FAIL_INPUT, "hidden_size %" PRIu64 " is no multiple of num_attention_heads %" PRIu64
+                        ", and config.json gives no head_dim", width, heads);
+        dim = (uint32_t)(width / heads);
+    }
+    meta_set_u32(&c->meta, c->arena, config_key(c, "{arch}.attention.key_length"), dim);
+    meta_set_u32(&c->meta, c->arena, config_key(c, "{arch}.attention.value_length"), dim);
+    return 0;
+}
+
+int put_rope_dims(struct conversion *c, const struct key_map *k, struct fail *f)
+{
+    uint64_t dim = meta_u64(&c->meta, config_key(c, "{arch}.attention.key_length"), 0);
+
+    (void)k;
+    (void)f;
+    meta_set_u32(&c->meta, c->arena, config_key(c, "{arch}.rope.dimension_count"), (uint32_t)dim);
+    return 0;
+}
+
+int put_file_type(struct conversion *c, const struct key_map *k, struct fail *f)
+{
+    (void)k;
+    (void)f;
+    meta_set_u32(&c->meta, c->arena, "general.file_type", 0);
+    return 0;
+}
