@@ -12,6 +12,7 @@
 
 struct rename_options {
     const char *pre_tokenizer;          /* --pre-tokenizer; NULL: recognize */
+    const char *const *ignore_keys;     /* --ignore-key: config keys that change nothing, NULL-terminated; NULL: none */
     bool no_vocabulary;                 /* leave the tokenizer files unread: keys and tensors in milliseconds */
 };
 

@@ -1,0 +1,492 @@
+/* rename.c - an adapter: a Hugging Face model under GGUF's names, keys, row orders and vocabulary.
+ *
+ * Row orders. Rotary positions turn pairs of values of a head. Hugging Face keeps the first members of all pairs and
+ * then the second ones, GGUF keeps pairs together (n = half of a head's rows, one column per row):
+ *     theirs   a0 a1 ... a(n-1) b0 b1 ... b(n-1)
+ *     ours     a0 b0 a1 b1 ... a(n-1) b(n-1)
+ * Rows are gathered when they are asked for; nothing holds a tensor. */
+#include "convert/rename.h"
+
+#include "convert/arch.h"
+#include "convert/card.h"
+#include "convert/config.h"
+#include "convert/general.h"
+#include "formats/file.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CONFIG_MAX_BYTES = 64 << 20 };
+
+/* Where the rows of a canonical tensor come from: a tensor of the inner model, or data computed from the config. */
+struct source {
+    const struct tensor *theirs;
+    const float *data;
+    uint64_t heads;             /* rows are regrouped within each of as many heads; 0: as they are */
+};
+
+struct renamed {
+    struct model base;
+    struct model *inner;
+    struct source *source;      /* one per tensor; tensor.offset is its index */
+};
+
+/* ---- rows ---- */
+/* Units [first, first + n) of the canonical order, out of `in`, which holds units [start, ...) of the source's; `half` is
+ * half the units of a head. */
+static void regroup(uint8_t *out, const uint8_t *in, uint64_t start, uint64_t first, uint64_t n, uint64_t half, size_t nbytes)
+{
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t ours = first + i, head = ours / (2 * half), at = ours % (2 * half);
+        uint64_t theirs = head * 2 * half + at % 2 * half + at / 2;
+        memcpy(out + i * nbytes, in + (theirs - start) * nbytes, nbytes);
+    }
+}
+
+/* The two runs of source rows (first and second members of pairs) behind rows [first, first + n), all of one head. */
+static int gather_head(struct renamed *r, const struct source *s, uint64_t first, uint64_t n, uint8_t *out, struct arena *tmp,
+                       struct fail *f)
+{
+    uint64_t half = tensor_rows(s->theirs) / s->heads / 2, base = first / (2 * half) * 2 * half;
+    size_t nbytes = tensor_row_bytes(s->theirs);
+
+    for (uint64_t member = 0; member < 2; member++) {
+        uint64_t skip = (first + member) % 2;           /* rows of ours before the first of this member */
+        uint64_t from = (first + skip - base) / 2, count = n > skip ? (n - skip + 1) / 2 : 0;
+        const uint8_t *in;
+        if (!count)
+            continue;
+        in = model_rows(r->inner, s->theirs, base + member * half + from, count, tmp, f);
+        if (!in)
+            return -1;
+        for (uint64_t i = 0; i < count; i++)
+            memcpy(out + (skip + 2 * i) * nbytes, in + i * nbytes, nbytes);
+    }
+    return 0;
+}
+
+static const void *gather_rows(struct renamed *r, const struct source *s, uint64_t first, uint64_t n, struct arena *tmp,
+                               struct fail *f)
+{
+    uint64_t head = tensor_rows(s->theirs) / s->heads;
+    size_t nbytes = tensor_row_bytes(s->theirs);
+    uint8_t *out = arena_raw(tmp, n * nbytes);
+
+    for (uint64_t done = 0, part; done < n; done += part) {
+        uint64_t left = head - (first + done) % head;
+        part = left < n - done ? left : n - done;
+        if (gather_head(r, s, first + done, part, out + done * nbytes, tmp, f))
+            return NULL;
+    }
+    return out;
+}
+
+/* A vector has one row: its weights are regrouped. */
+static const void *gather_vector(struct renamed *r, const struct source *s, struct arena *tmp, struct fail *f)
+{
+    const uint8_t *in = model_rows(r->inner, s->theirs, 0, 1, tmp, f);
+    uint64_t n = tensor_row(s->theirs);
+    size_t nbytes = (size_t)s->theirs->type->nbytes;
+    uint8_t *out;
+
+    assert(s->theirs->type->block == 1);
+    if (!in)
+        return NULL;
+    out = arena_raw(tmp, n * nbytes);
+    regroup(out, in, 0, 0, n, n / s->heads / 2, nbytes);
+    return out;
+}
+
+static const void *rename_rows(struct model *m, const struct tensor *t, uint64_t first, uint64_t n, struct arena *tmp,
+                               struct fail *f)
+{
+    struct renamed *r = (struct renamed *)m;
+    const struct source *s = &r->source[t->offset];
+
+    if (s->data)
+        return s->data + first * tensor_row(t);
+    if (!s->heads)
+        return model_rows(r->inner, s->theirs, first, n, tmp, f);
+    if (t->rank == 1)
+        return gather_vector(r, s, tmp, f);
+    return gather_rows(r, s, first, n, tmp, f);
+}
+
+static void rename_close(struct model *m)
+{
+    struct renamed *r = (struct renamed *)m;
+    struct model *inner = r->inner;
+
+    arena_release(&m->arena);
+    model_close(inner);
+}
+
+static const struct model_ops rename_ops = { rename_rows, rename_close };
+
+/* ---- tensors ---- */
+/* What the tables imply and the source must hold: one flag per name, layer and ending. */
+struct mapping {
+    struct renamed *r;
+    struct conversion *c;
+    uint64_t layers;
+    size_t nnames;
+    bool *found;                /* nnames * layers * 2; names without {L} use layer 0 */
+    size_t ntensors;
+};
+
+/* The layer of a name that follows the pattern, up to the dot before "weight" or "bias"; false: another name. */
+static bool match_name(const char *pattern, const char *name, size_t n, uint64_t *layer)
+{
+    const char *mark = strstr(pattern, "{L}"), *p;
+    size_t before = mark ? (size_t)(mark - pattern) : strlen(pattern), after = mark ? strlen(mark + 3) : 0, digits;
+
+    *layer = 0;
+    if (n < before + after + (mark != NULL) || memcmp(pattern, name, before) != 0)
+        return false;
+    if (!mark)
+        return n == before;
+    p = name + before;
+    digits = n - before - after;
+    if (memcmp(mark + 3, p + digits, after) != 0 || digits > 9 || (*p == '0' && digits > 1))
+        return false;
+    for (; digits; digits--, p++) {
+        if (*p < '0' || *p > '9')
+            return false;
+        *layer = *layer * 10 + (uint64_t)(*p - '0');
+    }
+    return true;
+}
+
+static const char *with_layer(struct arena *a, const char *pattern, uint64_t layer, bool bias)
+{
+    const char *mark = strstr(pattern, "{L}"), *ending = bias ? ".bias" : ".weight";
+
+    if (!mark)
+        return arena_printf(a, "%s%s", pattern, ending);
+    return arena_printf(a, "%.*s%" PRIu64 "%s%s", (int)(mark - pattern), pattern, layer, mark + 3, ending);
+}
+
+static const char *shape_text(struct arena *a, int rank, const uint64_t *shape)
+{
+    const char *s = "";
+
+    for (int i = 0; i < rank; i++)
+        s = arena_printf(a, "%s%s%" PRIu64, s, i ? " x " : "", shape[i]);
+    return s;
+}
+
+static int check_shape(struct mapping *g, const struct name_map *map, const struct tensor *t, bool bias, struct fail *f)
+{
+    const char *name = g->c->arch->name;
+    uint64_t want[2] = { arch_dim(&g->c->meta, name, map->rows), bias ? 0 : arch_dim(&g->c->meta, name, map->cols) };
+    int rank = want[1] ? 2 : 1;
+    bool same = t->rank == rank && t->shape[0] == want[0] && (rank == 1 || t->shape[1] == want[1]);
+
+    if (same)
+        return 0;
+    return fail(f, FAIL_INPUT, "tensor '%s' has the shape %s, but config.json implies %s", t->name,
+                shape_text(g->c->arena, t->rank, t->shape), shape_text(g->c->arena, rank, want));
+}
+
+static bool key_true(struct mapping *g, const char *key)
+{
+    return key && cJSON_IsTrue(config_find(g->c, key));
+}
+
+static uint64_t heads_of(struct mapping *g, enum layout layout)
+{
+    return layout == LAYOUT_SAME ? 0 :
+        meta_u64(&g->c->meta, config_key(g->c, layout == LAYOUT_ROPE_Q ? "{arch}.attention.head_count"
+                                                                       : "{arch}.attention.head_count_kv"), 0);
+}
+
+static struct tensor *add_tensor(struct mapping *g, const char *name, struct source s)
+{
+    struct tensor *t = &g->r->base.tensor[g->ntensors];
+
+    g->r->source[g->ntensors] = s;
+    if (s.theirs)
+        *t = *s.theirs;
+    t->name = name;
+    t->offset = g->ntensors++;
+    t->file = 0;
+    return t;
+}
+
+static int map_tensor(struct mapping *g, const struct name_map *map, const struct tensor *t, uint64_t layer, bool bias,
+                      struct fail *f)
+{
+    struct arena *a = g->c->arena;
+    uint64_t heads = heads_of(g, map->layout);
+    const char *name = with_layer(a, map->ours, layer, bias);
+
+    if (layer >= g->layers)
+        return fail(f, FAIL_INPUT, "tensor '%s' belongs to layer %" PRIu64 ", but num_hidden_layers is %" PRIu64, t->name, layer,
+                    g->layers);
+    if (bias && !key_true(g, map->bias))
+        return fail(f, FAIL_INPUT, "tensor '%s' is a bias, but config.json does not say that there are any%s%s%s", t->name,
+                    map->bias ? " ('" : "", map->bias ? map->bias : "", map->bias ? "' is not true)" : "");
+    if (check_shape(g, map, t, bias, f))
+        return -1;
+    add_tensor(g, name, (struct source){ t, NULL, heads });
+    g->found[((size_t)(map - g->c->arch->tensors) * g->layers + layer) * 2 + bias] = true;
+    account_used(g->c->account, ACCOUNT_TENSOR, t->name, name,
+                 heads ? arena_printf(a, "rows of %" PRIu64 " heads regrouped from halves to pairs", heads) : NULL);
+    return 0;
+}
+
+static int place_tensor(struct mapping *g, const struct tensor *t, struct fail *f)
+{
+    const char *dot = strrchr(t->name, '.');
+    bool bias = dot && strcmp(dot, ".bias") == 0;
+    size_t n = strlen(t->name);
+    uint64_t layer;
+
+    for (const char *const *e = g->c->arch->ignored_tensors; *e; e++)
+        if (n >= strlen(*e) && strcmp(t->name + n - strlen(*e), *e) == 0) {
+            account_ignored(g->c->account, ACCOUNT_TENSOR, t->name, "follows from the config");
+            return 0;
+        }
+    if (!bias && !(dot && strcmp(dot, ".weight") == 0))
+        return 0;                                           /* stays pending */
+    for (const struct name_map *map = g->c->arch->tensors; map->theirs; map++)
+        if (match_name(map->theirs, t->name, (size_t)(dot - t->name), &layer))
+            return map_tensor(g, map, t, layer, bias, f);
+    return 0;
+}
+
+static int check_missing(struct mapping *g, struct fail *f)
+{
+    for (size_t i = 0; i < g->nnames; i++) {
+        const struct name_map *map = &g->c->arch->tensors[i];
+        uint64_t layers = strstr(map->theirs, "{L}") ? g->layers : 1;
+        for (uint64_t layer = 0; layer < layers; layer++)
+            for (int bias = 0; bias < 2; bias++) {
+                bool wanted = bias ? key_true(g, map->bias) : !key_true(g, map->tied);
+                if (!wanted || g->found[(i * g->layers + layer) * 2 + (size_t)bias])
+                    continue;
+                fail(f, FAIL_INPUT, "tensor '%s' is missing", with_layer(g->c->arena, map->theirs, layer, bias));
+                if (map->tied && !bias)
+                    fail_hint(f, "'%s' in config.json would say that the model has none", map->tied);
+                return -1;
+            }
+    }
+    return 0;
+}
+
+/* The converter this one is compared with reads shards by name and the tensors of each by name. */
+struct ordered {
+    const struct tensor *t;
+    const char *path;
+};
+
+static int by_name(const void *a, const void *b)
+{
+    const struct ordered *x = a, *y = b;
+    int order = strcmp(x->path, y->path);
+
+    return order ? order : strcmp(x->t->name, y->t->name);
+}
+
+static struct ordered *order_tensors(const struct model *inner, struct arena *a)
+{
+    struct ordered *o = arena_array(a, struct ordered, inner->ntensors);
+
+    for (size_t i = 0; i < inner->ntensors; i++) {
+        const struct tensor *t = &inner->tensor[i];
+        o[i] = (struct ordered){ t, t->file < inner->nfiles ? inner->file[t->file].path : "" };
+    }
+    if (inner->ntensors)
+        qsort(o, inner->ntensors, sizeof *o, by_name);
+    return o;
+}
+
+static void add_generated(struct mapping *g)
+{
+    for (size_t i = 0; i < g->c->ngenerated; i++) {
+        const struct generated *e = &g->c->generated[i];
+        struct tensor *t = add_tensor(g, e->name, (struct source){ NULL, e->data, 0 });
+        t->type = qtype_named("f32");
+        t->rank = 1;
+        t->shape[0] = e->n;
+    }
+}
+
+static int map_tensors(struct renamed *r, struct conversion *c, struct fail *f)
+{
+    struct mapping g = { .r = r, .c = c, .layers = meta_u64(&c->meta, config_key(c, "{arch}.block_count"), 0) };
+    size_t most = r->inner->ntensors + c->ngenerated;
+    struct ordered *o = order_tensors(r->inner, c->arena);
+
+    while (c->arch->tensors[g.nnames].theirs)
+        g.nnames++;
+    if (g.layers == 0 || g.layers > r->inner->ntensors)     /* also bounds the array of flags */
+        return fail(f, FAIL_INPUT, "num_hidden_layers is %" PRIu64 ", and the weight files hold %zu tensors", g.layers,
+                    r->inner->ntensors);
+    for (size_t i = 0; i < r->inner->ntensors; i++)
+        account_expect(c->account, ACCOUNT_TENSOR, o[i].t->name);
+    g.found = arena_array(c->arena, bool, g.nnames * g.layers * 2);
+    r->base.tensor = arena_array(c->arena, struct tensor, most);
+    r->source = arena_array(c->arena, struct source, most);
+    add_generated(&g);
+    for (size_t i = 0; i < r->inner->ntensors; i++)
+        if (place_tensor(&g, o[i].t, f))
+            return -1;
+    r->base.ntensors = g.ntensors;
+    return check_missing(&g, f) || account_check(c->account, f) ? -1 : 0;
+}
+
+/* ---- config and keys ---- */
+static int refuse_quantized(const cJSON *config, struct fail *f)
+{
+    const cJSON *q = cJSON_GetObjectItemCaseSensitive(config, "quantization_config");
+
+    if (!q || cJSON_IsNull(q) || (cJSON_IsObject(q) && !q->child))
+        return 0;
+    fail(f, FAIL_INPUT, "the weights are quantized already (quantization_config in config.json, quant_method '%s'), and there is no "
+         "decoder for that", json_str(q, "quant_method", "unknown"));
+    return fail_hint(f, "convert the model it was made from");
+}
+
+static const struct arch *find_arch(const cJSON *config, struct fail *f)
+{
+    const cJSON *first = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(config, "architectures"), 0);
+    const struct arch *arch;
+    char known[300];
+
+    if (!cJSON_IsString(first)) {
+        fail(f, FAIL_INPUT, "config.json does not name the model's class ('architectures')");
+        return NULL;
+    }
+    arch = arch_of_class(first->valuestring);
+    if (!arch) {
+        arch_classes(known, sizeof known);
+        fail(f, FAIL_INPUT, "model class '%s' is not known (known: %s)", first->valuestring, known);
+    }
+    return arch;
+}
+
+/* "general.file_type" of LLAMA_FTYPE for weights that stay as they are. */
+static uint32_t file_type(const struct model *m)
+{
+    static const struct {
+        const char *type;
+        uint32_t number;
+    } table[] = { { "f32", 0 }, { "f16", 1 }, { "bf16", 32 } };
+
+    for (size_t i = 0; i < m->ntensors; i++)
+        for (size_t k = 0; m->tensor[i].rank > 1 && k < sizeof table / sizeof *table; k++)
+            if (strcmp(m->tensor[i].type->name, table[k].type) == 0)
+                return table[k].number;
+    return 0;
+}
+
+static int set_general(struct renamed *r, struct conversion *c, struct fail *f)
+{
+    struct arena *a = c->arena;
+    struct fail broken = {0};
+    const char *generation = path_join(a, r->base.dir, "generation_config.json");
+    struct general_source s = { .dir = r->base.dir, .name_or_path = json_str(c->config, "_name_or_path", NULL) };
+
+    s.card = card_read(path_join(a, r->base.dir, "README.md"), a, f);
+    if (failed(f))
+        return -1;
+    /* Only advice to samplers, and known to be malformed in published models: then there is none. */
+    s.generation = path_exists(generation) ? json_read(generation, CONFIG_MAX_BYTES, a, &broken) : NULL;
+    for (size_t i = 0; i < r->base.ntensors; i++)
+        s.weights += tensor_weights(&r->base.tensor[i]);
+    meta_set_str(&r->base.meta, a, "general.architecture", c->arch->name);
+    general_keys(&s, &r->base.meta, a);
+    return 0;
+}
+
+static int set_vocabulary(struct renamed *r, struct conversion *c, const struct rename_options *o, struct vocab **vocab,
+                          struct fail *f)
+{
+    uint64_t rows = arch_dim(&c->meta, c->arch->name, DIM_VOCAB);
+    struct vocab *v;
+
+    if (o->no_vocabulary || !vocab_dir_has_one(r->base.dir))
+        return 0;
+    v = vocab_open_dir(r->base.dir, rows, o->pre_tokenizer, c->arena, f);
+    if (!v)
+        return -1;
+    meta_copy(&r->base.meta, c->arena, &v->meta);
+    if (vocab)
+        *vocab = v;
+    return 0;
+}
+
+/* The keys on which the presence of tensors depends. */
+static void use_conditions(struct conversion *c)
+{
+    for (const struct name_map *map = c->arch->tensors; map->theirs; map++) {
+        if (map->bias)
+            config_use(c, map->bias, "the tensors *.bias", NULL);
+        if (map->tied)
+            config_use(c, map->tied, "whether there is an output matrix", NULL);
+    }
+}
+
+static int convert(struct renamed *r, const struct rename_options *o, struct account *account, struct vocab **vocab,
+                   struct fail *f)
+{
+    struct conversion c = { .account = account, .arena = &r->base.arena };
+    const char *path = path_join(c.arena, r->base.dir, "config.json");
+
+    c.config = json_read(path, CONFIG_MAX_BYTES, c.arena, f);
+    if (!c.config)
+        return -1;
+    if (!cJSON_IsObject(c.config))
+        return fail(f, FAIL_INPUT, "config.json is no object"), fail_in(f, path);
+    if ((c.arch = find_arch(c.config, f)) == NULL || refuse_quantized(c.config, f))
+        return fail_in(f, path);
+    config_begin(&c, o->ignore_keys);
+    config_use(&c, "architectures", "general.architecture", NULL);
+    config_use(&c, "_name_or_path", "general.name", "where no model card or other source says more");
+    if (config_keys(&c, f))
+        return fail_in(f, path);
+    use_conditions(&c);
+    if (account_check(account, f))
+        return fail_in(f, path);
+    if (map_tensors(r, &c, f))
+        return fail_in(f, r->base.path);
+    if (set_general(r, &c, f))
+        return -1;
+    meta_copy(&r->base.meta, c.arena, &c.meta);
+    meta_set_u32(&r->base.meta, c.arena, "general.file_type", file_type(&r->base));
+    meta_set_u32(&r->base.meta, c.arena, "general.quantization_version", 2);
+    return set_vocabulary(r, &c, o, vocab, f);
+}
+
+struct model *model_rename(struct model *m, const struct rename_options *o, struct account *account, struct vocab **vocab,
+                           struct fail *f)
+{
+    struct account own = {0};
+    struct renamed *r;
+    int bad;
+
+    if (vocab)
+        *vocab = NULL;
+    if (!m || strcmp(m->format->name, "gguf") == 0)
+        return m;
+    if (!m->dir || !path_exists(path_join(&m->arena, m->dir, "config.json"))) {
+        fail(f, FAIL_INPUT, "there is no config.json, so the model's family is not known");
+        fail_in(f, m->path);
+        fail_hint(f, "give the directory that holds config.json and the weights");
+        model_close(m);
+        return NULL;
+    }
+    r = model_adapter(sizeof *r, &rename_ops, m);
+    r->inner = m;
+    bad = convert(r, o, account ? account : &own, vocab, f);
+    account_release(&own);
+    if (!bad)
+        return &r->base;
+    if (vocab)
+        *vocab = NULL;
+    model_close(&r->base);
+    return NULL;
+}
