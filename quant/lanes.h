@@ -190,13 +190,17 @@ static inline int vany(vi mask)
 #endif
 }
 
+/* 0, 1, 2 ... */
+static inline vi vlane(void)
+{
+    static const int32_t lane[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+    return vi_load(lane);
+}
+
 /* Lanes k < live. */
 static inline vi vlive(int live)
 {
-    int32_t lane[LANES];
-    for (int k = 0; k < LANES; k++)
-        lane[k] = k;
-    return vi_load(lane) < live;
+    return vlane() < live;
 }
 
 /* v[r] lane c becomes v[c] lane r. Written as the pairwise interleavings every ISA has as one instruction:
@@ -337,6 +341,27 @@ static inline void bytes_store(uint8_t *out, const vi q[16 / LANES])
 #else
     for (int i = 0; i < 16; i++)
         out[i] = (uint8_t)q[i / LANES][i % LANES];
+#endif
+}
+
+/* 16 bytes as integers. */
+static inline void bytes_load(const uint8_t *in, vi q[16 / LANES])
+{
+#if LANES == 16
+    q[0] = (vi)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)in));
+#elif LANES == 8
+    q[0] = (vi)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)in));
+    q[1] = (vi)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(in + 8)));
+#elif defined __x86_64__
+    __m128i byte = _mm_loadu_si128((const __m128i *)in), zero = _mm_setzero_si128();
+    __m128i low = _mm_unpacklo_epi8(byte, zero), high = _mm_unpackhi_epi8(byte, zero);
+    q[0] = (vi)_mm_unpacklo_epi16(low, zero);
+    q[1] = (vi)_mm_unpackhi_epi16(low, zero);
+    q[2] = (vi)_mm_unpacklo_epi16(high, zero);
+    q[3] = (vi)_mm_unpackhi_epi16(high, zero);
+#else
+    for (int i = 0; i < 16; i++)
+        q[i / LANES][i % LANES] = in[i];
 #endif
 }
 

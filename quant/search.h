@@ -184,6 +184,42 @@ SEARCH struct symmetric fit_symmetric(const vf *x, const vf *w, int n, float nma
     return (struct symmetric){ pick(zero, (vf){0}, scale), cut };
 }
 
+/* Search without a minimum and without importance (make_q3_quants): round under the obvious scale, then move one
+ * weight at a time as long as the fit improves. Returns the scale; q[i] gets the levels. A lane that did not change
+ * in a pass would not in the next either, so lanes may run on while others still move. */
+SEARCH vf fit_by_moves(const vf *x, int n, float nmax, vf *q)
+{
+    vf top = extreme(x, n), gain = -nmax / top, xl = {0}, l2 = {0};
+    vi zero = vabs(top) < GROUP_EPSILON;
+
+    for (int i = 0; i < n; i++) {
+        vf l = q[i] = level(gain * x[i], -nmax, nmax - 1), w = x[i] * x[i];
+        xl += w * x[i] * l;
+        l2 += w * l * l;
+    }
+    for (int pass = 0; pass < 5; pass++) {
+        vi changed = {0};
+        for (int i = 0; i < n; i++) {
+            vf w = x[i] * x[i], wx = w * x[i], new_xl = xl - wx * q[i], new_l2 = l2 - w * q[i] * q[i];
+            vi open = new_xl > 0;
+            vf l = level(x[i] * new_l2 / new_xl, -nmax, nmax - 1);
+            open &= l != q[i];
+            new_xl += wx * l;
+            new_l2 += w * l * l;
+            open &= (new_l2 > 0) & (new_xl * new_xl * l2 > xl * xl * new_l2);
+            q[i] = pick(open, l, q[i]);
+            xl = pick(open, new_xl, xl);
+            l2 = pick(open, new_l2, l2);
+            changed |= open;
+        }
+        if (!vany(changed))
+            break;
+    }
+    for (int i = 0; i < n; i++)
+        q[i] = pick(zero, vf_all(-nmax), q[i]);
+    return pick(~zero & (l2 > 0), xl / l2, (vf){0});
+}
+
 /* Integer levels of n numbers of one sign under one scale (make_qp_quants): the scales and minimums of a
  * super-block. Returns the scale; q[i] gets the levels as bytes, which is how the reference keeps them: a negative
  * level wraps. */

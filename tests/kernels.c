@@ -275,7 +275,7 @@ static void check_random_bytes(struct subject *s)
 }
 
 /* What is lost on gaussian weights, relative to their size. A block of b bits per weight loses about 2^-b times a
- * factor below 2.2; plain floats are better than that, absmax scales with two or three levels are worse. */
+ * factor below 2.6; plain floats are better than that, absmax scales with two or three levels are worse. */
 static double error_bound(const struct qtype *q)
 {
     static const struct { const char *name; double bound; } known[] = {
@@ -286,7 +286,7 @@ static double error_bound(const struct qtype *q)
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(known[i].name, q->name) == 0)
             return known[i].bound;
-    return 2.2 * exp2(-8.0 * q->nbytes / q->block);
+    return 2.6 * exp2(-8.0 * q->nbytes / q->block);
 }
 
 static void check_error(struct subject *s)

@@ -13,35 +13,6 @@ const struct command *const commands[] = {
     &command_inspect, &command_tokenize, &command_detokenize, &command_help, NULL
 };
 
-static int run_help(struct args *a, struct fail *f)
-{
-    const char *what = a->operand.n ? a->operand.item[0] : NULL;
-
-    for (size_t i = 0; what && commands[i]; i++)
-        if (strcmp(commands[i]->name, what) == 0) {
-            args_print_usage(stdout, commands[i]);
-            return stdout_done(f);
-        }
-    if (!what)
-        args_print_usage(stdout, NULL);
-    else if (strcmp(what, "man") == 0)
-        args_print_man(stdout);
-    else if (strcmp(what, "bash") == 0 || strcmp(what, "zsh") == 0)
-        args_print_completion(stdout, what);
-    else
-        return fail(f, FAIL_USAGE, "there is no command '%s'", what), fail_hint(f, "'bantam help' lists the commands");
-    return stdout_done(f);
-}
-
-static const char *const no_options[] = { NULL };
-
-const struct command command_help = {
-    .name = "help", .operands = "[COMMAND]", .about = "this overview, or all about one command",
-    .detail = "Prints the overview or a command's options. 'bantam help man' prints the manual page in roff, 'bantam help bash' and\n"
-              "'bantam help zsh' the shell completions; 'make install' puts them in place.",
-    .options = no_options, .max_operands = 1, .run = run_help
-};
-
 /* A mapped file that shrinks under us raises SIGBUS on the next touch; an interrupt leaves OUT.part for the next run.
  * Only async-signal-safe calls here. */
 static void on_signal(int sig)

@@ -1,6 +1,7 @@
 /* job.c - the chain of convert and quantize. */
 #include "tools/job.h"
 
+#include "convert/companions.h"
 #include "convert/quantize.h"
 #include "convert/rename.h"
 #include "formats/file.h"
@@ -112,22 +113,29 @@ static int parse_overrides(struct job *j, struct recipe_options *o, struct fail 
     return 0;
 }
 
+/* The encodings before, and room for those chosen. */
+static void list_types(struct job *j)
+{
+    const struct model *m = j->model;
+
+    j->choice = arena_array(&j->arena, struct recipe_choice, m->ntensors);
+    j->from = arena_array(&j->arena, const struct qtype *, m->ntensors);
+    for (size_t i = 0; i < m->ntensors; i++)
+        j->from[i] = m->tensor[i].type;
+}
+
 static int choose(struct job *j, bool as_converted, struct fail *f)
 {
     const struct args *a = j->args;
-    struct model *m = j->model;
     struct recipe_options options = {
-        .pure = a->pure, .as_converted = as_converted, .allow_requantize = a->allow_requantize
+        .pure = a->pure, .as_converted = as_converted, .allow_requantize = a->allow_requantize, .dry_run = a->dry_run
     };
 
     if (type_named("output-type", a->output_type, &options.output_type, f) ||
         type_named("embedding-type", a->embedding_type, &options.embedding_type, f) || parse_overrides(j, &options, f))
         return -1;
-    j->choice = arena_array(&j->arena, struct recipe_choice, m->ntensors);
-    j->from = arena_array(&j->arena, const struct qtype *, m->ntensors);
-    for (size_t i = 0; i < m->ntensors; i++)
-        j->from[i] = m->tensor[i].type;
-    return recipe_choose(j->recipe, m, &options, j->choice, f);
+    list_types(j);
+    return recipe_choose(j->recipe, j->model, &options, j->choice, f);
 }
 
 static int find_sink(struct job *j, struct fail *f)
@@ -157,9 +165,43 @@ static int check_tokenizer(struct job *j, struct fail *f)
     return bad;
 }
 
+/* To GGUF: names, keys and layout of GGUF, then the recipe's encodings. */
+static int open_canonical(struct job *j, bool as_converted, struct fail *f)
+{
+    const struct args *a = j->args;
+    struct rename_options rename = { .pre_tokenizer = a->pre_tokenizer };
+
+    j->model = model_rename(model_open(j->source, f), &rename, &j->account, &j->vocab, f);
+    if (!j->model)
+        return -1;
+    for (size_t i = 0; i < a->metadata.n; i++)
+        if (set_metadata(j->model, a->metadata.item[i], f))
+            return -1;
+    return check_tokenizer(j, f) || choose(j, as_converted, f) ? -1 : 0;
+}
+
+/* To safetensors: everything keeps its name; floating-point tensors are cast, and the directory's other files come along. */
+static int open_cast(struct job *j, struct fail *f)
+{
+    const struct qtype *type = j->recipe->base ? qtype_named(j->recipe->base) : NULL;
+
+    if (j->recipe->base && (!type || !type->safetensors))
+        return fail(f, FAIL_USAGE, "safetensors cannot hold %s", j->recipe->name), fail_hint(f, "F32, F16, BF16 or auto; or end OUT in .gguf");
+    if (!(j->model = model_open(j->source, f)))
+        return -1;
+    list_types(j);
+    for (size_t i = 0; i < j->model->ntensors; i++) {
+        const struct qtype *from = j->from[i];
+        bool real = from->block > 1 || strcmp(from->name, "f64") == 0 || strcmp(from->name, "f32") == 0 ||
+                    strcmp(from->name, "f16") == 0 || strcmp(from->name, "bf16") == 0;
+
+        j->choice[i].type = type && real ? type : from;
+    }
+    return j->model->dir ? companions_of(j->model->dir, type, &j->arena, &j->extra, &j->nextra, f) : 0;
+}
+
 int job_open(struct job *j, const struct args *a, bool as_converted, struct fail *f)
 {
-    struct rename_options rename = { .pre_tokenizer = a->pre_tokenizer };
     struct plan_options split = { .split_nbytes = a->split_size };
 
     j->args = a;
@@ -170,13 +212,7 @@ int job_open(struct job *j, const struct args *a, bool as_converted, struct fail
         return -1;
     if (!a->force && !a->dry_run && a->out && path_exists(a->out))
         return fail(f, FAIL_USAGE, "'%s' exists already", a->out), fail_hint(f, "--force replaces it, at the very end");
-    j->model = model_rename(model_open(j->source, f), &rename, &j->account, &j->vocab, f);
-    if (!j->model)
-        return fail_in(f, j->source);
-    for (size_t i = 0; i < a->metadata.n; i++)
-        if (set_metadata(j->model, a->metadata.item[i], f))
-            return -1;
-    if (check_tokenizer(j, f) || choose(j, as_converted, f))
+    if (strcmp(j->sink->name, "gguf") == 0 ? open_canonical(j, as_converted, f) : open_cast(j, f))
         return fail_in(f, j->source);
     j->model = model_quantize(j->model, j->recipe, j->choice, NULL, f);
     if (!j->model || j->sink->plan(j->model, a->out ? a->out : "out.gguf", &split, &j->plan, f))
@@ -395,7 +431,7 @@ int job_write(struct job *j, struct fail *f)
     struct write_result result = {0};
     struct write_options options = {
         .out = j->args->out, .format = j->sink, .plan.split_nbytes = j->args->split_size, .force = j->args->force,
-        .progress = { meter_bytes, &meter }
+        .extra = j->extra, .nextra = j->nextra, .progress = { meter_bytes, &meter }
     };
     int bad;
 

@@ -20,6 +20,8 @@ struct job {
     struct account account;
     const struct qtype **from;          /* per tensor: the encoding before, and what was chosen */
     struct recipe_choice *choice;
+    const struct plan_extra *extra;     /* files that come along to a directory */
+    size_t nextra;
     struct plan plan;                   /* what a dry run shows; made again by model_write */
     struct arena arena;
 };

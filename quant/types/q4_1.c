@@ -1,0 +1,27 @@
+/* q4_1.c - 32 levels of four bits and a scale and a minimum; ggml's block_q4_1. A weight is level * d + m. */
+#include "quant/kernel.h"
+#include "quant/simple.h"
+
+struct q4_1 {
+    uint16_t d;         /* f16: the range of the weights over 15 */
+    uint16_t m;         /* f16: the minimum */
+    uint8_t q[N / 2];   /* low four bits: level j in the low half of byte j, level j + 16 in the high half */
+};
+_Static_assert(sizeof(struct q4_1) == 20, "q4_1 is 20 bytes on disk");
+
+static const struct simple form = {
+    .levels = 16, .nbytes = sizeof(struct q4_1), .m = offsetof(struct q4_1, m), .low = offsetof(struct q4_1, q),
+};
+
+static void decode(const void *in, float *out, size_t nblocks)
+{
+    decode_simple(form, in, out, nblocks);
+}
+
+static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)
+{
+    encode_simple(form, in, weight, out, nrows, row_blocks);
+}
+
+QTYPE(q4_1) = { .name = "q4_1", .label = "Q4_1", .gguf_id = 3, .block = N, .nbytes = sizeof(struct q4_1),
+                .decode = decode, .encode = encode };

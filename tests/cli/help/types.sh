@@ -1,0 +1,1 @@
+$bantam help types

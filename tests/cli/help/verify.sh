@@ -1,0 +1,1 @@
+$bantam verify --help

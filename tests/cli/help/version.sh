@@ -1,0 +1,1 @@
+$bantam --version | sed 's/[0-9.]*$/N/'

@@ -1,0 +1,1 @@
+$bantam convert x -o y.gguf --split-size 12Q

@@ -1,0 +1,1 @@
+$bantam convert -o x.gguf

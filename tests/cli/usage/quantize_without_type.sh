@@ -1,0 +1,1 @@
+$bantam quantize x -o y.gguf

@@ -1,0 +1,1 @@
+$bantam inspect x --tensor

@@ -1,0 +1,41 @@
+/* cmd_help.c - the overview, one command's options, the list of types; the manual page and completions for `make install`. */
+#include "convert/recipe.h"
+#include "tools/commands.h"
+#include "tools/report.h"
+
+#include <string.h>
+
+static void print_types(void)
+{
+    for (size_t i = 0; i < recipe_count(); i++)
+        printf("  %-9s %s\n", recipe_at(i)->name, recipe_at(i)->about);
+}
+
+static int run_help(struct args *a, struct fail *f)
+{
+    const char *what = a->operand.n ? a->operand.item[0] : NULL;
+    const struct command *const *c = commands;
+
+    while (what && *c && strcmp((*c)->name, what) != 0)
+        c++;
+    if (!what || *c)
+        args_print_usage(stdout, what ? *c : NULL);
+    else if (strcmp(what, "types") == 0)
+        print_types();
+    else if (strcmp(what, "man") == 0)
+        args_print_man(stdout);
+    else if (strcmp(what, "bash") == 0 || strcmp(what, "zsh") == 0)
+        args_print_completion(stdout, what);
+    else
+        return fail(f, FAIL_USAGE, "there is no command '%s'", what), fail_hint(f, "'bantam help' lists the commands");
+    return stdout_done(f);
+}
+
+static const char *const no_options[] = { NULL };
+
+const struct command command_help = {
+    .name = "help", .operands = "[COMMAND]", .about = "this overview, all about one command, or the list of types",
+    .detail = "Prints the overview or a command's options. 'bantam help types' lists what --type takes. 'bantam help man' prints the\n"
+              "manual page in roff, 'bantam help bash' and 'bantam help zsh' the completions; 'make install' puts them in place.",
+    .options = no_options, .max_operands = 1, .run = run_help
+};
