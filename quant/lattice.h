@@ -46,4 +46,41 @@ static inline void lattice_expand(float *y, uint32_t code, int bits, const float
 #endif
 }
 
+/* What an encoder needs to find the point nearest to some weights. A code numbers all places of the lattice, on or
+ * off the codebook: base 3 for 2-bit points, base 8 for 3-bit points, the first coordinate lowest.
+ *
+ * spot[code] is one of
+ *     LATTICE_ON | point        the place is itself in the codebook
+ *     LATTICE_ONLY | point      it is not, and one point is nearer than all others
+ *     first << 8 | n            the candidates: near[8 * first] to near[8 * (first + n) - 1]
+ * Candidates are the points at the `rings` smallest distances from the place, in order of distance, then of number;
+ * the first one is repeated to fill the last eight. Ties between candidates go to the earlier one. */
+struct lattice {
+    const uint16_t *point;      /* the codebook */
+    uint16_t *number;           /* [code]: its number in the codebook, if it is there */
+    uint32_t *spot;             /* [code] */
+    uint16_t *near;
+    int npoints, dims, rings;
+    uint32_t near_room;         /* elements of near */
+};
+
+#define LATTICE_ON 0x80000000u
+#define LATTICE_ONLY 0x40000000u
+#define LATTICE_CODES 6561      /* 3^8; 8^4 is less */
+#define LATTICE_NEAR_MAX 296    /* most candidates of a place, filled up to eights */
+
+enum lattice_name { LATTICE_IQ1, LATTICE_IQ2_XXS, LATTICE_IQ2_XS, LATTICE_IQ2_S, LATTICE_IQ3_XXS, LATTICE_IQ3_S, LATTICES };
+
+/* The tables of one codebook, the same for every encoder and never freed. The first call computes them (up to about
+ * 50 ms, 0.2 to 0.8 MB of static storage); safe from many threads. */
+const struct lattice *lattice_open(enum lattice_name);
+
+/* Base 3 code of the four 2-bit coordinates in a byte. */
+extern const uint8_t lattice_base3[256];
+
+static inline uint32_t lattice_code(int bits, uint32_t point)
+{
+    return bits == 3 ? point : lattice_base3[point & 255] + 81u * lattice_base3[point >> 8 & 255];
+}
+
 #endif

@@ -1,7 +1,6 @@
 /* iq2_s.c - 2.56 bits per weight: points of 1024, all signs, a scale per 16 weights; ggml's block_iq2_s. */
-#include "quant/half.h"
 #include "quant/kernel.h"
-#include "quant/lattice.h"
+#include "quant/lattice_search.h"
 
 #define N 256
 
@@ -33,6 +32,42 @@ static void decode(const void *in, float *out, size_t nblocks)
     }
 }
 
+static const struct lattice_rule rule = { .size = 16, .group = 8, .bits = 2, .steps = 9, .step = 0.1f,
+                                          .zero_below = 1e-8f, .redo = REDO_MOVED, .sigma = 2, .flat = 0.25f };
+
+static void search(const struct lattice *l, struct cells *c)
+{
+    for (int v = 0; v < VECTORS; v++)
+        c->scale[v] = c->max[v] / 5;
+    lattice_try_scales(l, rule, c, c->max);
+    lattice_refine(l, rule, c);
+}
+
+static void pack(const struct lattice *l, const struct cells *c, int first, void *out)
+{
+    struct iq2_s *y = out;
+    uint8_t scale[N / 16];
+    float d = lattice_scales(c, first, N / 16, scale);
+
+    memset(y, 0, sizeof *y);
+    y->d = f16_from_f32(d * 0.9875f);
+    for (int n = 0; n < N / 16; n++) {
+        if (d != 0)
+            y->scale[n / 2] |= (uint8_t)(scale[n] << 4 * (n % 2));
+        for (int g = 2 * n; g < 2 * n + 2 && !lattice_skipped(c, first + n); g++) {
+            uint32_t number = lattice_number(l, 2, c, g % 2, first + n);
+            y->q[g] = (uint8_t)number;
+            y->high[g / 4] |= (uint8_t)(number >> 8 << 2 * (g % 4));
+            y->sign[g] = (uint8_t)lattice_signs(c, g % 2, first + n);
+        }
+    }
+}
+
+static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)
+{
+    lattice_encode(rule, lattice_open(LATTICE_IQ2_S), in, weight, out, nrows, row_blocks, sizeof(struct iq2_s), search, pack);
+}
+
 QTYPE(iq2_s) = { .name = "iq2_s", .label = "IQ2_S", .gguf_id = 22, .block = N, .nbytes = sizeof(struct iq2_s),
                 .needs_weight = true,
-                .decode = decode };
+                .decode = decode, .encode = encode };

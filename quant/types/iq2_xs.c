@@ -1,7 +1,6 @@
 /* iq2_xs.c - 2.31 bits per weight: points of 512, seven of eight signs, a scale per 16 weights; ggml's block_iq2_xs. */
-#include "quant/half.h"
 #include "quant/kernel.h"
-#include "quant/lattice.h"
+#include "quant/lattice_search.h"
 
 #define N 256
 
@@ -31,6 +30,40 @@ static void decode(const void *in, float *out, size_t nblocks)
     }
 }
 
+static const struct lattice_rule rule = { .size = 16, .group = 8, .bits = 2, .steps = 9, .step = 0.1f,
+                                          .zero_below = 1e-15f, .even_signs = true, .redo = REDO_MOVED,
+                                          .sigma = 1, .flat = 0.25f };
+
+static void search(const struct lattice *l, struct cells *c)
+{
+    for (int v = 0; v < VECTORS; v++)
+        c->scale[v] = c->max[v] / 5;
+    lattice_try_scales(l, rule, c, c->max);
+    lattice_refine(l, rule, c);
+}
+
+static void pack(const struct lattice *l, const struct cells *c, int first, void *out)
+{
+    struct iq2_xs *y = out;
+    uint8_t scale[N / 16];
+    float d = lattice_scales(c, first, N / 16, scale);
+
+    memset(y, 0, sizeof *y);
+    if (d == 0)
+        return;
+    y->d = f16_from_f32(d);
+    for (int n = 0; n < N / 16; n++) {
+        y->scale[n / 2] |= (uint8_t)(scale[n] << 4 * (n % 2));
+        for (int k = 0; k < 2 && !lattice_skipped(c, first + n); k++)
+            y->q[2 * n + k] = (uint16_t)(lattice_number(l, 2, c, k, first + n) | lattice_signs(c, k, first + n) << 9);
+    }
+}
+
+static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)
+{
+    lattice_encode(rule, lattice_open(LATTICE_IQ2_XS), in, weight, out, nrows, row_blocks, sizeof(struct iq2_xs), search, pack);
+}
+
 QTYPE(iq2_xs) = { .name = "iq2_xs", .label = "IQ2_XS", .gguf_id = 17, .block = N, .nbytes = sizeof(struct iq2_xs),
                 .needs_weight = true,
-                .decode = decode };
+                .decode = decode, .encode = encode };

@@ -1,7 +1,6 @@
 /* iq3_xxs.c - 3.06 bits per weight: points of 256, seven of eight signs, a scale per 32 weights; ggml's block_iq3_xxs. */
-#include "quant/half.h"
 #include "quant/kernel.h"
-#include "quant/lattice.h"
+#include "quant/lattice_search.h"
 
 #define N 256
 
@@ -34,6 +33,42 @@ static void decode(const void *in, float *out, size_t nblocks)
     }
 }
 
+static const struct lattice_rule rule = { .size = 32, .group = 4, .bits = 3, .steps = 15, .step = 0.2f,
+                                          .zero_below = 1e-8f, .even_signs = true, .redo = REDO_MOVED, .sigma = 2 };
+
+static void search(const struct lattice *l, struct cells *c)
+{
+    for (int v = 0; v < VECTORS; v++)
+        c->scale[v] = c->max[v] / 15;
+    lattice_try_scales(l, rule, c, c->max);
+    lattice_refine(l, rule, c);
+}
+
+static void pack(const struct lattice *l, const struct cells *c, int first, void *out)
+{
+    struct iq3_xxs *y = out;
+    uint8_t scale[N / 32];
+    float d = lattice_scales(c, first, N / 32, scale);
+
+    memset(y, 0, sizeof *y);
+    if (d == 0)
+        return;
+    y->d = f16_from_f32(d * 1.0125f);
+    for (int n = 0; n < N / 32; n++) {
+        uint32_t word = (uint32_t)scale[n] << 28;
+        for (int k = 0; k < 8 && !lattice_skipped(c, first + n); k++) {
+            y->q[8 * n + k] = (uint8_t)lattice_number(l, 3, c, k, first + n);
+            word |= k < 4 ? lattice_signs(c, k, first + n) << 7 * k : 0;
+        }
+        memcpy(y->word + 2 * n, &word, sizeof word);
+    }
+}
+
+static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)
+{
+    lattice_encode(rule, lattice_open(LATTICE_IQ3_XXS), in, weight, out, nrows, row_blocks, sizeof(struct iq3_xxs), search, pack);
+}
+
 QTYPE(iq3_xxs) = { .name = "iq3_xxs", .label = "IQ3_XXS", .gguf_id = 18, .block = N, .nbytes = sizeof(struct iq3_xxs),
                 .needs_weight = true,
-                .decode = decode };
+                .decode = decode, .encode = encode };
