@@ -1,0 +1,259 @@
+/* quantize.c - see quantize.h. Rows go from their source through float32 to their new type in strips that stay in the
+ * cache: decode, look for numbers that are none, encode. */
+#include "convert/quantize.h"
+
+#include "quant/lanes.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <math.h>
+
+enum {
+    STRIP = 1 << 15,            /* weights decoded at a time: 128 KB of floats beside what they become */
+    F32_INF = 0x7f800000, F16_INF = 0x7c00, BF16_INF = 0x7f80
+};
+
+/* No encoding stores a number larger than the largest weight of its block, and the half floats they use for scales reach
+ * to 65504. Below this bound nothing can overflow; beyond it what was encoded is decoded again and looked at. */
+static const float sure_to_fit = 32768.0f;
+
+struct quantize_model {
+    struct model base;
+    struct model *inner;
+    const float *const *weights;
+};
+
+/* ---- numbers that are none ---- */
+/* The largest magnitude among n floats, as bits: infinities and NaN are the largest. */
+static uint32_t top_bits_f32(const float *x, size_t n)
+{
+    vi top = {0}, top2 = {0}, a, b;
+    uint32_t most = 0;
+    size_t i = 0;
+
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        memcpy(&a, x + i, sizeof a);
+        memcpy(&b, x + i + LANES, sizeof b);
+        a &= 0x7fffffff;
+        b &= 0x7fffffff;
+        top = picki(a > top, a, top);
+        top2 = picki(b > top2, b, top2);
+    }
+    top = picki(top2 > top, top2, top);
+    for (int k = 0; k < LANES; k++)
+        most = (uint32_t)top[k] > most ? (uint32_t)top[k] : most;
+    for (; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        bits &= 0x7fffffff;
+        most = bits > most ? bits : most;
+    }
+    return most;
+}
+
+/* The same for 16-bit floats of any kind. */
+static uint32_t top_bits_16(const uint16_t *x, size_t n)
+{
+    typedef int16_t v16 __attribute__((vector_size(4 * LANES)));
+    v16 top = {0}, a;
+    uint32_t most = 0;
+    size_t i = 0;
+
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        memcpy(&a, x + i, sizeof a);
+        a &= 0x7fff;
+        v16 more = a > top;
+        top = (a & more) | (top & ~more);
+    }
+    for (int k = 0; k < 2 * LANES; k++)
+        most = (uint32_t)top[k] > most ? (uint32_t)top[k] : most;
+    for (; i < n; i++)
+        most = (x[i] & 0x7fffu) > most ? x[i] & 0x7fffu : most;
+    return most;
+}
+
+/* Names the first weight that is not finite; `first` is the index of x[0] in the tensor. */
+static int tell_not_finite(const struct tensor *t, const float *x, size_t n, uint64_t first, struct fail *f)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(x[i]))
+            return fail(f, FAIL_INPUT, "tensor '%s' has the value %s at index %" PRIu64, t->name,
+                        isnan(x[i]) ? "NaN" : x[i] < 0 ? "-Inf" : "Inf", first + i);
+    return 0;
+}
+
+/* Rows that keep their type: F32, F16 and BF16 are looked at, which costs no more than reading them. */
+static int check_passing(const struct tensor *t, const void *rows, uint64_t first, uint64_t n, struct arena *tmp, struct fail *f)
+{
+    size_t count = (size_t)(n * tensor_row(t));
+    const char *type = t->type->name;
+    bool bad = false;
+
+    if (strcmp(type, "f32") == 0)
+        bad = top_bits_f32(rows, count) >= F32_INF;
+    else if (strcmp(type, "f16") == 0)
+        bad = top_bits_16(rows, count) >= F16_INF;
+    else if (strcmp(type, "bf16") == 0)
+        bad = top_bits_16(rows, count) >= BF16_INF;
+    if (!bad)
+        return 0;
+    float *x = arena_raw(tmp, count * sizeof *x);
+    t->type->decode(rows, x, count);
+    return tell_not_finite(t, x, count, first * tensor_row(t), f);
+}
+
+/* ---- encoding ---- */
+/* n weights from index `first` on were encoded as `out`: refuses what became infinite on the way. */
+static int check_overflow(const struct tensor *t, const float *x, const void *out, size_t n, uint64_t first,
+                          struct arena *tmp, struct fail *f)
+{
+    size_t block = (size_t)t->type->block, at = 0, worst;
+    float *y = arena_raw(tmp, n * sizeof *y);
+
+    t->type->decode(out, y, n / block);
+    while (at < n && isfinite(y[at]))
+        at++;
+    if (at == n)
+        return 0;
+    at -= at % block;
+    worst = at;
+    for (size_t i = at; i < at + block; i++)
+        if (fabsf(x[i]) > fabsf(x[worst]))
+            worst = i;
+    fail(f, FAIL_INPUT, "tensor '%s' has the value %g at index %" PRIu64 ", which is too large for %s", t->name,
+         (double)x[worst], first + worst, t->type->label);
+    return fail_hint(f, "choose a type with the range of F32 for it, as BF16: --tensor-type '%s=bf16'", t->name);
+}
+
+/* nrows rows of floats, the first of them row `first` of t, become `out`. */
+static int encode_strip(const struct tensor *t, const float *weight, const float *x, uint64_t first, uint64_t nrows, void *out,
+                        struct arena *tmp, struct fail *f)
+{
+    uint64_t row = tensor_row(t);
+    size_t n = (size_t)(nrows * row);
+    uint32_t top = top_bits_f32(x, n);
+    uint32_t bound;
+
+    memcpy(&bound, &sure_to_fit, sizeof bound);
+    if (top >= F32_INF)
+        return tell_not_finite(t, x, n, first * row, f);
+    t->type->encode(x, weight, out, (size_t)nrows, (size_t)(row / (uint64_t)t->type->block));
+    return top < bound ? 0 : check_overflow(t, x, out, n, first * row, tmp, f);
+}
+
+/* How many of the rows from `row` on go together: a strip, of one matrix when each has an importance of its own. */
+static uint64_t strip_rows(const struct tensor *t, bool weighted, uint64_t row, uint64_t left)
+{
+    uint64_t width = tensor_row(t), n = width < STRIP ? STRIP / (width ? width : 1) : 1;
+
+    if (weighted && t->rank > 2) {
+        uint64_t height = t->shape[t->rank - 2], rest = height - row % height;
+        n = n < rest ? n : rest;
+    }
+    return n < left ? n : left;
+}
+
+static const float *weight_of_row(const struct tensor *t, const float *weight, uint64_t row)
+{
+    if (!weight || t->rank <= 2)
+        return weight;
+    return weight + row / t->shape[t->rank - 2] * tensor_row(t);
+}
+
+static const void *quantize_rows(struct model *m, const struct tensor *t, uint64_t first, uint64_t n, struct arena *tmp,
+                                 struct fail *f)
+{
+    struct quantize_model *q = (struct quantize_model *)m;
+    const struct tensor *source = &q->inner->tensor[t->offset];
+    const float *weight = q->weights ? q->weights[t->offset] : NULL;
+    const uint8_t *in = model_rows(q->inner, source, first, n, tmp, f);
+    bool floats = strcmp(source->type->name, "f32") == 0;
+    uint64_t in_bytes = tensor_row_bytes(source), out_bytes = tensor_row_bytes(t), width = tensor_row(t), done, k;
+    uint8_t *out;
+    float *strip;
+
+    if (!in)
+        return NULL;
+    if (t->type == source->type)
+        return check_passing(t, in, first, n, tmp, f) == 0 ? in : NULL;
+    out = arena_raw(tmp, (size_t)(n * out_bytes));
+    strip = floats ? NULL : arena_raw(tmp, (size_t)(width < STRIP ? STRIP : width) * sizeof *strip);
+    for (done = 0; done < n; done += k) {
+        const uint8_t *rows = in + done * in_bytes;
+        k = strip_rows(t, weight != NULL, first + done, n - done);
+        if (!floats)
+            source->type->decode(rows, strip, (size_t)(k * width / (uint64_t)source->type->block));
+        if (encode_strip(t, weight_of_row(t, weight, first + done), floats ? (const float *)(const void *)rows : strip,
+                         first + done, k, out + done * out_bytes, tmp, f) != 0)
+            return NULL;
+    }
+    return out;
+}
+
+static void quantize_close(struct model *m)
+{
+    struct quantize_model *q = (struct quantize_model *)m;
+
+    model_close(q->inner);
+    arena_release(&m->arena);
+}
+
+static const struct model_ops quantize_ops = { quantize_rows, quantize_close };
+
+/* ---- metadata ---- */
+/* Sets a key in place; a new one goes ahead of the tokenizer's, which is where the converter has it. */
+static void set_u32(struct model *m, const char *key, uint32_t value)
+{
+    struct meta *meta = &m->meta;
+    bool there = meta_get(meta, key) != NULL;
+    size_t at = 0;
+
+    meta_set_u32(meta, &m->arena, key, value);
+    if (there)
+        return;
+    while (at + 1 < meta->n && strncmp(meta->entry[at].key, "tokenizer.", 10) != 0)
+        at++;
+    struct meta_entry added = meta->entry[meta->n - 1];
+    memmove(meta->entry + at + 1, meta->entry + at, (meta->n - 1 - at) * sizeof added);
+    meta->entry[at] = added;
+}
+
+/* An importance matrix was given, but it may leave out a tensor that cannot do without. */
+static int check_weights(const struct model *inner, const struct recipe *recipe, const struct recipe_choice *choice,
+                         const float *const *weights, struct fail *f)
+{
+    for (size_t i = 0; weights && i < inner->ntensors; i++) {
+        const struct tensor *t = &inner->tensor[i];
+        const struct qtype *type = choice[i].type;
+        if (type != t->type && !weights[i] && (type->needs_weight || recipe_needs_weight(recipe, t->name, type)))
+            return fail(f, FAIL_INPUT, "the importance matrix says nothing about tensor '%s', which cannot be quantized to %s"
+                        " without", t->name, type->label);
+    }
+    return 0;
+}
+
+struct model *model_quantize(struct model *inner, const struct recipe *recipe, const struct recipe_choice *choice,
+                             const float *const *weights, struct fail *f)
+{
+    if (!inner || check_weights(inner, recipe, choice, weights, f) != 0) {
+        model_close(inner);
+        return NULL;
+    }
+    struct quantize_model *q = model_adapter(sizeof *q, &quantize_ops, inner);
+    struct model *m = &q->base;
+
+    q->inner = inner;
+    q->weights = weights;
+    meta_copy(&m->meta, &m->arena, &inner->meta);
+    set_u32(m, "general.file_type", recipe_file_type(recipe, inner, choice));
+    set_u32(m, "general.quantization_version", 2);
+    m->ntensors = inner->ntensors;
+    m->tensor = arena_array(&m->arena, struct tensor, m->ntensors);
+    for (size_t i = 0; i < m->ntensors; i++) {
+        m->tensor[i] = inner->tensor[i];
+        m->tensor[i].type = choice[i].type;
+        m->tensor[i].offset = i;
+        assert(tensor_row(&m->tensor[i]) % (uint64_t)choice[i].type->block == 0);
+    }
+    return m;
+}

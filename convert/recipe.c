@@ -1,0 +1,765 @@
+/* recipe.c - which encoding each tensor gets, as data.
+ *
+ * Facts from llama.cpp (October 2026): src/llama-quant.cpp for the mixes, tools/quantize/quantize.cpp for the names,
+ * include/llama.h for the file types, conversion/base.py for what a converter leaves in F32.
+ *
+ * A recipe is a base encoding and a list of rules {which tensors, which layers, conditions, encoding}. Three lists are
+ * walked, first match wins: rules that go before every mix, the recipe's own, and those that come last. Tensors are
+ * visited layer by layer and in byte order of their names, whatever their order in the file, because some rules count. */
+#include "convert/recipe.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <inttypes.h>
+#include <pcre2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* What a tensor is to the rules. Those that count have a counter of their own. */
+enum category {
+    OTHER, ANY, OUTPUT, TOKEN_EMBD, ATTN_Q, ATTN_K, ATTN_V, ATTN_OUT, FFN_UP, FFN_GATE, FFN_DOWN, LATENT_Q, CATEGORIES
+};
+
+enum layers {
+    ALL,
+    FIRST_2, FIRST_4,           /* of the tensors of this category, as they are met */
+    FIRST_8TH, FIRST_16TH,      /* of the layers */
+    MET_8TH,                    /* as many tensors of this category as an eighth of the layers */
+    MIDDLE,                     /* all but the first and the last eighth */
+    MORE_BITS                   /* the first and the last eighth, and every third layer between them */
+};
+
+/* What a rule may ask for. */
+enum {
+    GQA4 = 1 << 0,              /* at least four query heads share a key head */
+    SPARSE4 = 1 << 1,           /* GQA4, or at least four experts */
+    EXPERTS8 = 1 << 2,          /* exactly eight experts */
+    FALCON = 1 << 3,
+    LLM_70B = 1 << 4,           /* a size class: by architecture and number of layers */
+    GLM5_NEXT = 1 << 5,
+    BAILING3 = 1 << 6,
+    IMATRIX = 1 << 7,
+    STACKED = 1 << 8,           /* this tensor holds several matrices */
+    MISFIT = 1 << 9,            /* this tensor's rows are no multiple of the base's block */
+    FEW_BITS = 1 << 10,         /* the recipe is of one to two bits: a trait */
+    CONVERTER = 1 << 11,        /* the recipe is an --outtype of the converter too: a trait */
+};
+
+struct recipe_rule {
+    enum category category;     /* ANY: every tensor */
+    enum layers layers;
+    unsigned when, unless;      /* all of these, none of those */
+    const char *type;           /* NULL: the end of the list */
+};
+
+/* ---- names. '^' and '$' anchor a pattern; otherwise it may stand anywhere ---- */
+static const struct { const char *pattern; enum category category; } categories[] = {
+    { "^output.weight$", OUTPUT },
+    { "^token_embd.weight$", TOKEN_EMBD },
+    { "^per_layer_token_embd.weight$", TOKEN_EMBD },
+    { "attn_qkv.weight", ATTN_V },
+    { "attn_kv_b.weight", ATTN_V },
+    { "attn_v.weight", ATTN_V },
+    { "attn_k.weight", ATTN_K },
+    { "attn_q.weight", ATTN_Q },
+    { "attn_output.weight", ATTN_OUT },
+    { "ffn_up", FFN_UP },
+    { "ffn_gate", FFN_GATE },
+    { "ffn_down", FFN_DOWN },
+    { "attn_q_a", LATENT_Q },
+    { "attn_q_b", LATENT_Q },
+    { "nextn.eh_proj", LATENT_Q },
+};
+
+/* Never quantized, beside tensors of one dimension and those not called "...weight". */
+static const struct { const char *pattern; unsigned when; } kept[] = {
+    { "_norm.weight", 0 }, { "ffn_gate_inp.weight", 0 }, { "ffn_gate_tid2eid.weight", 0 }, { "altup", 0 },
+    { "laurel", 0 }, { "per_layer_model_proj", 0 }, { "^position_embd.weight$", 0 }, { "^token_types.weight$", 0 },
+    { "ssm_conv1d", 0 }, { "shortconv.conv.weight", 0 }, { "indexer.k_proj.weight", 0 }, { "indexer.q_proj.weight", 0 },
+    { "time_mix_first.weight", 0 }, { "time_mix_w0.weight", 0 }, { "time_mix_w1.weight", 0 },
+    { "time_mix_w2.weight", 0 }, { "time_mix_v0.weight", 0 }, { "time_mix_v1.weight", 0 },
+    { "time_mix_v2.weight", 0 }, { "time_mix_a0.weight", 0 }, { "time_mix_a1.weight", 0 },
+    { "time_mix_a2.weight", 0 }, { "time_mix_g1.weight", 0 }, { "time_mix_g2.weight", 0 },
+    { "time_mix_decay_w1.weight", 0 }, { "time_mix_decay_w2.weight", 0 }, { "time_mix_lerp_fused.weight", 0 },
+    { "attn_rel_b.weight", 0 }, { ".position_embd", 0 }, { "sam.pos_embd", 0 }, { "sam.neck.", 0 },
+    { "sam.net_", 0 }, { ".rel_pos", 0 }, { ".patch_embd", 0 }, { ".patch_merger", 0 }, { "a.rvq.codebook", 0 },
+    { "mm.a.code_embd", 0 },
+    { "hc_", GLM5_NEXT }, { "indexer.attn_q_b", GLM5_NEXT }, { "indexer.attn_k", GLM5_NEXT },
+    { "indexer.proj", GLM5_NEXT }, { "indexer_compressor_gate", GLM5_NEXT }, { "indexer_compressor_ape", GLM5_NEXT },
+    { "ssm_f_a.weight", GLM5_NEXT }, { "ssm_f_b.weight", GLM5_NEXT }, { "ssm_g_a.weight", GLM5_NEXT },
+    { "ssm_g_b.weight", GLM5_NEXT }, { "ssm_beta.weight", GLM5_NEXT }, { "attn_kv_a_mqa.weight", GLM5_NEXT },
+    { "attn_k_b.weight", GLM5_NEXT }, { "attn_v_b.weight", GLM5_NEXT },
+};
+
+/* F32 in every converted file, beside tensors of one dimension and those not called "....weight". */
+static const char *const converted_f32[] = {
+    "_norm.weight$", ".ffn_gate_inp.weight$", ".ffn_gate_inp_shexp.weight$", "^position_embd.weight$",
+    "^token_types.weight$", ".ssm_conv1d.weight$", ".shortconv.conv.weight$", ".time_mix_first.weight$",
+    ".time_mix_w1.weight$", ".time_mix_w2.weight$", ".time_mix_decay_w1.weight$", ".time_mix_decay_w2.weight$",
+    ".time_mix_lerp_fused.weight$", ".norm1.weight$", ".norm2.weight$", "^v.position_embd.weight$",
+    "^a.position_embd.weight$", ".altup_correct_coef.weight$", ".altup_predict_coef.weight$", ".ssm_conv1d_q.weight$",
+    ".ssm_conv1d_k.weight$", ".ssm_conv1d_v.weight$", ".indexer.proj.weight$",
+};
+
+/* ---- the mixes ---- */
+static const struct recipe_rule before[] = {
+    { LATENT_Q, ALL, GLM5_NEXT, 0, "q8_0" },
+    { OUTPUT, ALL, FALCON, 0, "q8_0" },
+    { OUTPUT, ALL, MISFIT, 0, "q8_0" },
+    { ATTN_V, ALL, EXPERTS8, FEW_BITS, "q8_0" },
+    { ATTN_K, ALL, EXPERTS8, FEW_BITS, "q8_0" },
+    { 0 }
+};
+static const struct recipe_rule after[] = { { OUTPUT, ALL, 0, 0, "q6_k" }, { 0 } };
+
+static const struct recipe_rule none[] = { { 0 } };
+static const struct recipe_rule q8_0[] = { { OUTPUT, ALL, 0, 0, "q8_0" }, { 0 } };
+static const struct recipe_rule q4_0[] = { { FFN_DOWN, FIRST_8TH, IMATRIX, 0, "q4_1" }, { 0 } };
+static const struct recipe_rule q5_0[] = { { FFN_DOWN, FIRST_8TH, IMATRIX, 0, "q5_1" }, { 0 } };
+static const struct recipe_rule ternary[] = { { TOKEN_EMBD, ALL, 0, 0, "q4_k" }, { 0 } };
+static const struct recipe_rule mxfp4_moe[] = {
+    { OUTPUT, ALL, 0, 0, "q8_0" },
+    { FFN_UP, ALL, STACKED, 0, "mxfp4" },
+    { FFN_GATE, ALL, STACKED, 0, "mxfp4" },
+    { FFN_DOWN, ALL, STACKED, 0, "mxfp4" },
+    { ANY, ALL, STACKED, BAILING3, "mxfp4" },
+    { ANY, ALL, 0, 0, "q8_0" },
+    { 0 }
+};
+
+static const struct recipe_rule q2_k[] = {
+    { ATTN_V, ALL, LLM_70B, 0, "q5_k" },
+    { ATTN_V, ALL, GQA4, 0, "q4_k" },
+    { ATTN_V, ALL, 0, 0, "q3_k" },
+    { FFN_DOWN, ALL, 0, 0, "q3_k" },
+    { ATTN_OUT, ALL, EXPERTS8, FALCON, "q5_k" },
+    { ATTN_OUT, ALL, 0, FALCON, "q3_k" },
+    { 0 }
+};
+static const struct recipe_rule q2_k_s[] = {
+    { ATTN_V, ALL, GQA4 | LLM_70B, 0, "q5_k" },
+    { ATTN_V, ALL, GQA4, 0, "q4_k" },
+    { FFN_DOWN, FIRST_8TH, 0, 0, "q4_k" },
+    { 0 }
+};
+static const struct recipe_rule q3_k_s[] = {
+    { ATTN_V, ALL, LLM_70B, 0, "q5_k" },
+    { ATTN_OUT, ALL, EXPERTS8, FALCON, "q5_k" },
+    { 0 }
+};
+static const struct recipe_rule q3_k_m[] = {
+    { ATTN_V, FIRST_2, 0, 0, "q5_k" },
+    { ATTN_V, ALL, LLM_70B, 0, "q5_k" },
+    { ATTN_V, ALL, 0, 0, "q4_k" },
+    { FFN_DOWN, FIRST_16TH, 0, 0, "q5_k" },
+    { FFN_DOWN, ALL, 0, FALCON, "q4_k" },
+    { FFN_DOWN, MORE_BITS, 0, 0, "q4_k" },
+    { ATTN_OUT, ALL, EXPERTS8, FALCON, "q5_k" },
+    { ATTN_OUT, ALL, 0, FALCON, "q4_k" },
+    { 0 }
+};
+static const struct recipe_rule q3_k_l[] = {
+    { ATTN_V, ALL, 0, 0, "q5_k" },
+    { FFN_DOWN, ALL, FALCON, 0, "q4_k" },
+    { FFN_DOWN, ALL, 0, 0, "q5_k" },
+    { ATTN_OUT, ALL, FALCON, 0, "q4_k" },
+    { ATTN_OUT, ALL, 0, EXPERTS8, "q5_k" },
+    { 0 }
+};
+static const struct recipe_rule q4_k_s[] = {
+    { ATTN_V, FIRST_4, 0, 0, "q5_k" },
+    { ATTN_V, ALL, LLM_70B, 0, "q5_k" },
+    { FFN_DOWN, FIRST_8TH, 0, FALCON, "q5_k" },
+    { ATTN_OUT, ALL, EXPERTS8, FALCON, "q5_k" },
+    { 0 }
+};
+static const struct recipe_rule q4_k_m[] = {
+    { ATTN_V, MORE_BITS, 0, 0, "q6_k" },
+    { ATTN_V, ALL, LLM_70B, 0, "q5_k" },
+    { FFN_DOWN, FIRST_16TH, FALCON, 0, "q6_k" },
+    { FFN_DOWN, MORE_BITS, FALCON, 0, "q5_k" },
+    { FFN_DOWN, MORE_BITS, 0, FALCON, "q6_k" },
+    { ATTN_OUT, ALL, EXPERTS8, FALCON, "q5_k" },
+    { 0 }
+};
+static const struct recipe_rule q5_k_m[] = {
+    { ATTN_V, MORE_BITS, 0, 0, "q6_k" },
+    { FFN_DOWN, MORE_BITS, 0, 0, "q6_k" },
+    { 0 }
+};
+
+static const struct recipe_rule iq4[] = {
+    { ATTN_V, ALL, GQA4, 0, "q5_k" },
+    { FFN_DOWN, FIRST_8TH, 0, IMATRIX, "q5_k" },
+    { ATTN_OUT, ALL, EXPERTS8, FALCON, "q5_k" },
+    { 0 }
+};
+static const struct recipe_rule iq3_m[] = {
+    { ATTN_V, ALL, LLM_70B, 0, "q5_k" },
+    { ATTN_V, ALL, 0, 0, "q4_k" },
+    { FFN_DOWN, FIRST_8TH, 0, 0, "q4_k" },
+    { FFN_DOWN, MORE_BITS, EXPERTS8, 0, "q4_k" },
+    { ATTN_OUT, ALL, EXPERTS8, FALCON, "q5_k" },
+    { ATTN_OUT, ALL, 0, FALCON, "q4_k" },
+    { 0 }
+};
+static const struct recipe_rule iq3_s[] = {
+    { ATTN_V, ALL, GQA4 | LLM_70B, 0, "q5_k" },
+    { ATTN_V, ALL, GQA4, 0, "q4_k" },
+    { ATTN_OUT, ALL, EXPERTS8, FALCON, "q5_k" },
+    { 0 }
+};
+static const struct recipe_rule iq3_xs[] = {
+    { ATTN_V, ALL, GQA4 | LLM_70B, 0, "q5_k" },
+    { ATTN_V, ALL, GQA4, 0, "q4_k" },
+    { ATTN_K, ALL, 0, 0, "iq3_xxs" },
+    { ATTN_Q, ALL, 0, 0, "iq3_xxs" },
+    { FFN_GATE, MIDDLE, 0, 0, "iq3_xxs" },
+    { FFN_UP, MIDDLE, 0, 0, "iq3_xxs" },
+    { ATTN_OUT, ALL, EXPERTS8, FALCON, "q5_k" },
+    { 0 }
+};
+static const struct recipe_rule iq3_xxs[] = {
+    { OUTPUT, ALL, 0, 0, "q5_k" },
+    { TOKEN_EMBD, ALL, 0, 0, "iq3_s" },
+    { ATTN_V, ALL, GQA4 | LLM_70B, 0, "q5_k" },
+    { ATTN_V, ALL, GQA4, 0, "q4_k" },
+    { ATTN_V, ALL, 0, IMATRIX, "iq3_s" },
+    { ATTN_K, ALL, 0, 0, "iq2_s" },
+    { ATTN_Q, ALL, 0, 0, "iq2_s" },
+    { FFN_DOWN, FIRST_8TH, 0, IMATRIX, "q4_k" },
+    { FFN_DOWN, ALL, 0, IMATRIX, "q3_k" },
+    { ATTN_OUT, ALL, EXPERTS8, FALCON, "q5_k" },
+    { ATTN_OUT, ALL, 0, FALCON, "iq3_s" },
+    { 0 }
+};
+
+/* The two-bit mixes differ in what they spend on embeddings, attn_v and the first ffn_down; the one-bit ones in attn_output. */
+static const struct recipe_rule iq2_s[] = {
+    { OUTPUT, ALL, 0, 0, "q5_k" },
+    { TOKEN_EMBD, ALL, 0, 0, "iq3_s" },
+    { ATTN_V, ALL, SPARSE4, 0, "q4_k" },
+    { ATTN_V, ALL, 0, 0, "iq3_s" },
+    { ATTN_K, ALL, EXPERTS8, 0, "q4_k" },
+    { FFN_DOWN, MET_8TH, 0, 0, "iq3_s" },
+    { ATTN_OUT, ALL, EXPERTS8, 0, "q5_k" },
+    { ATTN_OUT, ALL, 0, 0, "iq3_s" },
+    { 0 }
+};
+static const struct recipe_rule iq2_xs[] = {
+    { OUTPUT, ALL, 0, 0, "q5_k" },
+    { TOKEN_EMBD, ALL, 0, 0, "q2_k" },
+    { ATTN_V, ALL, SPARSE4, 0, "q4_k" },
+    { ATTN_V, ALL, 0, 0, "q2_k" },
+    { ATTN_K, ALL, EXPERTS8, 0, "q4_k" },
+    { FFN_DOWN, MET_8TH, 0, 0, "q2_k" },
+    { ATTN_OUT, ALL, EXPERTS8, 0, "q5_k" },
+    { 0 }
+};
+static const struct recipe_rule iq1[] = {
+    { OUTPUT, ALL, 0, 0, "q5_k" },
+    { TOKEN_EMBD, ALL, 0, 0, "q2_k" },
+    { ATTN_V, ALL, SPARSE4, 0, "q4_k" },
+    { ATTN_V, ALL, 0, 0, "q2_k" },
+    { ATTN_K, ALL, EXPERTS8, 0, "q4_k" },
+    { FFN_DOWN, MET_8TH, 0, 0, "q2_k" },
+    { ATTN_OUT, ALL, EXPERTS8, 0, "q5_k" },
+    { ATTN_OUT, ALL, 0, 0, "iq2_xxs" },
+    { 0 }
+};
+
+static const struct recipe recipes[] = {
+    { "AUTO", NULL, 0, CONVERTER, none, "every tensor as its source has it" },
+    { "COPY", NULL, 0, 0, none, "every tensor as its source has it, nothing quantized" },
+    { "F32", "f32", 0, CONVERTER, none, "32 bits, floating point" },
+    { "F16", "f16", 1, CONVERTER, none, "16 bits, half precision" },
+    { "BF16", "bf16", 32, CONVERTER, none, "16 bits, the range of F32" },
+    { "Q8_0", "q8_0", 7, CONVERTER, q8_0, "8.5 bits: as good as the original" },
+    { "Q6_K", "q6_k", 18, 0, none, "6.6 bits: very close to the original" },
+    { "Q5_K", "q5_k", 17, 0, q5_k_m, "Q5_K_M" },
+    { "Q5_K_M", "q5_k", 17, 0, q5_k_m, "5.7 bits: half of attn_v and ffn_down in Q6_K" },
+    { "Q5_K_S", "q5_k", 16, 0, none, "5.5 bits" },
+    { "Q5_1", "q5_1", 9, 0, none, "6 bits, older" },
+    { "Q5_0", "q5_0", 8, 0, q5_0, "5.5 bits, older" },
+    { "Q4_K", "q4_k", 15, 0, q4_k_m, "Q4_K_M" },
+    { "Q4_K_M", "q4_k", 15, 0, q4_k_m, "4.9 bits: half of attn_v and ffn_down in Q6_K; the usual choice" },
+    { "Q4_K_S", "q4_k", 14, 0, q4_k_s, "4.6 bits: the first attn_v and ffn_down in Q5_K" },
+    { "Q4_1", "q4_1", 3, 0, none, "5 bits, older" },
+    { "Q4_0", "q4_0", 2, 0, q4_0, "4.5 bits, older, fast everywhere" },
+    { "IQ4_NL", "iq4_nl", 25, 0, iq4, "4.5 bits, non-linear" },
+    { "IQ4_XS", "iq4_xs", 30, 0, iq4, "4.3 bits, non-linear" },
+    { "MXFP4_MOE", "mxfp4", 38, 0, mxfp4_moe, "experts in MXFP4, the rest in Q8_0" },
+    { "Q3_K", "q3_k", 12, 0, q3_k_m, "Q3_K_M" },
+    { "Q3_K_L", "q3_k", 13, 0, q3_k_l, "4.3 bits: attn_v, attn_output and ffn_down in Q5_K" },
+    { "Q3_K_M", "q3_k", 12, 0, q3_k_m, "3.9 bits: attn_v, attn_output and ffn_down in Q4_K or Q5_K" },
+    { "Q3_K_S", "q3_k", 11, 0, q3_k_s, "3.5 bits" },
+    { "IQ3_M", "iq3_s", 27, 0, iq3_m, "3.7 bits: attn_v, attn_output and the first ffn_down in Q4_K" },
+    { "IQ3_S", "iq3_s", 26, 0, iq3_s, "3.4 bits" },
+    { "IQ3_XS", "iq3_s", 22, 0, iq3_xs, "3.3 bits" },
+    { "IQ3_XXS", "iq3_xxs", 23, 0, iq3_xxs, "3.1 bits" },
+    { "Q2_K", "q2_k", 10, 0, q2_k, "3 bits: attn_v, attn_output and ffn_down in Q3_K or Q4_K" },
+    { "Q2_K_S", "q2_k", 21, 0, q2_k_s, "2.8 bits; needs an importance matrix" },
+    { "IQ2_M", "iq2_s", 29, FEW_BITS, iq2_s, "2.7 bits; needs an importance matrix" },
+    { "IQ2_S", "iq2_xs", 28, FEW_BITS, iq2_s, "2.5 bits; needs an importance matrix" },
+    { "IQ2_XS", "iq2_xs", 20, FEW_BITS, iq2_xs, "2.3 bits; needs an importance matrix" },
+    { "IQ2_XXS", "iq2_xxs", 19, FEW_BITS, iq2_xs, "2.1 bits; needs an importance matrix" },
+    { "Q2_0", "q2_0", 41, 0, ternary, "2.3 bits, groups of 64" },
+    { "TQ2_0", "tq2_0", 37, 0, ternary, "2.1 bits, for ternary models" },
+    { "TQ1_0", "tq1_0", 36, 0, ternary, "1.7 bits, for ternary models" },
+    { "IQ1_M", "iq1_m", 31, FEW_BITS, iq1, "1.8 bits; needs an importance matrix" },
+    { "IQ1_S", "iq1_s", 24, FEW_BITS, iq1, "1.6 bits; needs an importance matrix" },
+    { "Q1_0", "q1_0", 40, 0, none, "1.1 bits, one sign per weight" },
+};
+
+/* What takes the place of an encoding that the rows do not fit; F16 where this does not fit either. */
+static const struct { const char *type, *instead; } fallbacks[] = {
+    { "iq1_s", "iq4_nl" }, { "iq1_m", "iq4_nl" }, { "iq2_xxs", "iq4_nl" }, { "iq2_xs", "iq4_nl" }, { "iq2_s", "iq4_nl" },
+    { "iq3_xxs", "iq4_nl" }, { "iq3_s", "iq4_nl" }, { "iq4_xs", "iq4_nl" }, { "q2_0", "q4_0" }, { "q2_k", "q4_0" },
+    { "q3_k", "q4_0" }, { "tq1_0", "q4_0" }, { "tq2_0", "q4_0" }, { "q4_k", "q5_0" }, { "q5_k", "q5_1" }, { "q6_k", "q8_0" },
+};
+
+/* Garbage without an importance matrix, says llama-quantize; the output and embedding matrices are exempt. */
+static const struct { const char *type, *recipe; } needs_weight[] = {
+    { "iq3_xxs", NULL }, { "iq2_xxs", NULL }, { "iq2_xs", NULL }, { "iq2_s", NULL }, { "iq1_m", NULL }, { "iq1_s", NULL },
+    { "q2_k", "Q2_K_S" },
+};
+
+static const struct { const char *arch; uint64_t layers; bool grouped; } size_70b[] = {
+    { "llama", 80, true }, { "deci", 80, false }, { "jais2", 68, false }, { "olmo", 80, false }, { "qwen2", 80, false },
+};
+
+#define COUNT(a) (sizeof (a) / sizeof *(a))
+
+const struct recipe *recipe_named(const char *name)
+{
+    for (size_t i = 0; i < COUNT(recipes); i++)
+        if (strcasecmp(recipes[i].name, name) == 0)
+            return &recipes[i];
+    return NULL;
+}
+
+size_t recipe_count(void)
+{
+    return COUNT(recipes);
+}
+
+const struct recipe *recipe_at(size_t i)
+{
+    return &recipes[i];
+}
+
+static bool name_matches(const char *name, const char *pattern)
+{
+    bool head = *pattern == '^';
+    const char *text = pattern + head;
+    size_t n = strlen(text), length = strlen(name);
+    bool tail = n && text[n - 1] == '$';
+
+    n -= tail;
+    if (n > length || (head && tail && n != length))
+        return false;
+    if (head)
+        return memcmp(name, text, n) == 0;
+    if (tail)
+        return memcmp(name + length - n, text, n) == 0;
+    return strstr(name, text) != NULL;
+}
+
+static enum category find_category(const char *name)
+{
+    for (size_t i = 0; i < COUNT(categories); i++)
+        if (name_matches(name, categories[i].pattern))
+            return categories[i].category;
+    return OTHER;
+}
+
+/* ---- what the rules ask about the model ---- */
+struct choosing {
+    const struct recipe *recipe;
+    const struct recipe_options *options;
+    const struct model *model;
+    const struct qtype *base;           /* NULL: each as its source */
+    pcre2_code **pattern;               /* of options->override */
+    unsigned facts;                     /* GQA4 ... FEW_BITS; STACKED and MISFIT are a tensor's */
+    bool tied;                          /* no output.weight: the embeddings serve as one */
+    uint64_t nexperts, nlayers;
+    uint64_t total_attn_v;              /* attn_v is counted against its own number, the others against nlayers */
+    uint64_t met[CATEGORIES];
+};
+
+/* A per-layer key of the architecture, which may be a number or an array: its first item. */
+static uint64_t arch_u64(const struct model *m, const char *arch, const char *suffix, uint64_t fallback)
+{
+    char key[256];
+
+    if ((size_t)snprintf(key, sizeof key, "%s.%s", arch, suffix) >= sizeof key)
+        return fallback;
+    const struct meta_value *v = meta_get(&m->meta, key);
+    if (!v || v->type != META_ARRAY)
+        return meta_u64(&m->meta, key, fallback);
+    if (v->a.n == 0 || meta_type_bytes(v->a.type) == 0)
+        return fallback;
+    return (uint64_t)meta_array_i64(&v->a, 0);
+}
+
+static bool is_70b(const char *arch, uint64_t layers, bool grouped)
+{
+    for (size_t i = 0; i < COUNT(size_70b); i++)
+        if (strcmp(arch, size_70b[i].arch) == 0)
+            return layers == size_70b[i].layers && (grouped || !size_70b[i].grouped);
+    return false;
+}
+
+static void learn_model(struct choosing *c)
+{
+    const char *arch = meta_str(&c->model->meta, "general.architecture", "");
+    uint64_t heads = arch_u64(c->model, arch, "attention.head_count", 0);
+    uint64_t kv_heads = arch_u64(c->model, arch, "attention.head_count_kv", heads);
+    uint64_t group = kv_heads ? heads / kv_heads : 0;
+
+    c->nlayers = arch_u64(c->model, arch, "block_count", 0);
+    c->nexperts = arch_u64(c->model, arch, "expert_count", 0);
+    c->facts = c->recipe->traits | (c->options->has_imatrix ? IMATRIX : 0) | (group >= 4 ? GQA4 : 0) |
+               (group >= 4 || c->nexperts >= 4 ? SPARSE4 : 0) | (c->nexperts == 8 ? EXPERTS8 : 0) |
+               (strcmp(arch, "falcon") == 0 ? FALCON : 0) | (strcmp(arch, "glm5-next") == 0 ? GLM5_NEXT : 0) |
+               (strcmp(arch, "bailingmoe3") == 0 ? BAILING3 : 0) |
+               (is_70b(arch, c->nlayers, heads != kv_heads) ? LLM_70B : 0);
+    c->tied = true;
+    for (size_t i = 0; i < c->model->ntensors; i++) {
+        enum category category = find_category(c->model->tensor[i].name);
+        c->total_attn_v += category == ATTN_V;
+        c->tied &= category != OUTPUT;
+    }
+}
+
+/* Layer of "blk.N...."; -1 for other names. */
+static int64_t layer_of(const char *name)
+{
+    int64_t layer = 0;
+    const char *p = name + 4;
+
+    if (strncmp(name, "blk.", 4) != 0 || *p < '0' || *p > '9')
+        return -1;
+    for (; *p >= '0' && *p <= '9' && layer < INT32_MAX; p++)
+        layer = 10 * layer + (*p - '0');
+    return layer;
+}
+
+/* Dimensions as ggml counts them: shape[] reversed, ones at the end dropped, at least one left. */
+static int dimensions(const struct tensor *t)
+{
+    int leading = 0;
+
+    while (leading < t->rank - 1 && t->shape[leading] == 1)
+        leading++;
+    return t->rank - leading;
+}
+
+static bool may_quantize(const struct choosing *c, const struct tensor *t)
+{
+    if (dimensions(t) < 2 || !name_matches(t->name, "weight$"))
+        return false;
+    if (c->options->leave_output && strcmp(t->name, "output.weight") == 0)
+        return false;
+    for (size_t i = 0; i < COUNT(kept); i++)
+        if ((c->facts & kept[i].when) == kept[i].when && name_matches(t->name, kept[i].pattern))
+            return false;
+    return true;
+}
+
+/* ---- the rules ---- */
+static bool layer_matches(const struct choosing *c, enum category category, enum layers layers, uint64_t layer)
+{
+    uint64_t met = c->met[category];
+    uint64_t n = category == ATTN_V ? c->total_attn_v : c->nlayers;
+    uint64_t eighth = n / 8, last = 7 * n / 8;
+
+    switch (layers) {
+    case ALL:
+        return true;
+    case FIRST_2:
+        return met < 2;
+    case FIRST_4:
+        return met < 4;
+    case FIRST_8TH:
+        return layer < eighth;
+    case FIRST_16TH:
+        return layer < n / 16;
+    case MET_8TH:
+        return met < eighth;
+    case MIDDLE:
+        return layer >= eighth && layer < last;
+    case MORE_BITS:
+        return layer < eighth || layer >= last || (layer - eighth) % 3 == 2;
+    }
+    return false;
+}
+
+static const char *first_match(const struct choosing *c, const struct recipe_rule *rule, enum category category,
+                               uint64_t layer, unsigned facts)
+{
+    for (; rule->type; rule++)
+        if ((rule->category == ANY || rule->category == category) && (facts & rule->when) == rule->when &&
+            (facts & rule->unless) == 0 && layer_matches(c, category, rule->layers, layer))
+            return rule->type;
+    return NULL;
+}
+
+static int missing_type(const char *name, const char *tensor, struct fail *f)
+{
+    return fail(f, FAIL_USAGE, "tensor '%s' should be %s, which this build cannot encode", tensor, name);
+}
+
+/* What the mix gives to one tensor; also moves the counters on. NULL: see *f. */
+static const struct qtype *choose_by_rules(struct choosing *c, const struct tensor *t, enum category category, struct fail *f)
+{
+    const struct recipe_rule *lists[] = { before, c->recipe->rules, after };
+    bool by_name = c->nexperts > 1 && (category == FFN_DOWN || category == FFN_GATE || category == FFN_UP) &&
+                   !(c->facts & FEW_BITS);
+    uint64_t layer = by_name ? (uint64_t)layer_of(t->name) : c->met[category];
+    unsigned facts = c->facts | (dimensions(t) > 2 ? STACKED : 0) |
+                     (tensor_row(t) % (uint64_t)c->base->block ? MISFIT : 0);
+    const char *name = NULL;
+
+    if (by_name && layer >= c->nlayers) {       /* layer_of() gave -1: no layer at all */
+        fail(f, FAIL_INPUT, "tensor '%s' belongs to none of the model's %" PRIu64 " layers", t->name, c->nlayers);
+        return NULL;
+    }
+    for (size_t i = 0; i < COUNT(lists) && !name; i++)
+        name = first_match(c, lists[i], category, layer, facts);
+    c->met[category]++;
+    const struct qtype *type = name ? qtype_named(name) : c->base;
+    if (!type)
+        missing_type(name, t->name, f);
+    return type;
+}
+
+static const struct qtype *choose_by_override(const struct choosing *c, const char *name)
+{
+    const struct qtype *found = NULL;
+    pcre2_match_data *match = pcre2_match_data_create(1, NULL);
+
+    for (size_t i = 0; i < c->options->noverrides && !found; i++)
+        if (pcre2_match(c->pattern[i], (PCRE2_SPTR)name, PCRE2_ZERO_TERMINATED, 0, 0, match, NULL) >= 0)
+            found = c->options->override[i].type;
+    pcre2_match_data_free(match);
+    return found;
+}
+
+static const struct qtype *choose_quantized(struct choosing *c, const struct tensor *t, struct fail *f)
+{
+    const struct recipe_options *o = c->options;
+    enum category category = find_category(t->name);
+    const struct qtype *override = c->base->block > 1 ? choose_by_override(c, t->name) : NULL;
+    bool by_layer = strcmp(t->name, "per_layer_token_embd.weight") == 0;    /* large enough to be named on its own */
+
+    if (o->embedding_type && category == TOKEN_EMBD && !(by_layer && override))
+        return o->embedding_type;
+    if (o->output_type && category == OUTPUT)
+        return o->output_type;
+    if (override)
+        return override;
+    if (o->pure || c->base->block == 1)
+        return c->base;
+    if (category == TOKEN_EMBD && c->tied) {
+        if (o->output_type)
+            return o->output_type;
+        category = OUTPUT;
+    }
+    return choose_by_rules(c, t, category, f);
+}
+
+/* ---- rows that do not fit ---- */
+static const struct qtype *fit(const struct tensor *t, const struct qtype *type, struct fail *f)
+{
+    uint64_t row = tensor_row(t);
+    const char *name = type->block > 32 ? NULL : type->name;
+
+    if (row % (uint64_t)type->block == 0)
+        return type;
+    for (size_t i = 0; i < COUNT(fallbacks) && !name; i++)
+        if (strcmp(fallbacks[i].type, type->name) == 0)
+            name = fallbacks[i].instead;
+    if (!name) {
+        fail(f, FAIL_INPUT, "tensor '%s' has rows of %" PRIu64 " weights, %s takes multiples of %d, and no other encoding stands in"
+             " for it", t->name, row, type->label, type->block);
+        fail_hint(f, "choose another type, or one for this tensor: --tensor-type '%s=TYPE'", t->name);
+        return NULL;
+    }
+    const struct qtype *instead = qtype_named(name);
+    if (!instead || row % (uint64_t)instead->block)
+        instead = qtype_named("f16");
+    if (!instead)
+        missing_type(name, t->name, f);
+    return instead;
+}
+
+/* ---- what a converter does ---- */
+static bool is_float(const struct qtype *type)
+{
+    return strcmp(type->name, "f32") == 0 || strcmp(type->name, "f16") == 0 || strcmp(type->name, "bf16") == 0;
+}
+
+static bool stays_f32(const struct tensor *t)
+{
+    if (t->rank <= 1 || !name_matches(t->name, ".weight$"))
+        return true;
+    for (size_t i = 0; i < COUNT(converted_f32); i++)
+        if (name_matches(t->name, converted_f32[i]))
+            return true;
+    return false;
+}
+
+/* `base` NULL: as the source, which F64 and other types that are no weights of GGUF are not. */
+static const struct qtype *choose_converted(const struct tensor *t, const struct qtype *base)
+{
+    if (stays_f32(t) || (!base && !is_float(t->type) && t->type->block == 1))
+        return qtype_named("f32");
+    return base ? base : t->type;
+}
+
+/* ---- together ---- */
+/* What the tensor's type is when llama-quantize sees it: a model that is not GGUF is converted first. */
+static const struct qtype *type_before(const struct model *m, const struct tensor *t)
+{
+    bool raw = m->format && strcmp(m->format->name, "gguf") != 0;
+
+    return raw ? choose_converted(t, NULL) : t->type;
+}
+
+static int check_choice(const struct choosing *c, const struct tensor *t, const struct qtype *type, struct fail *f)
+{
+    const struct recipe_options *o = c->options;
+
+    if (type == t->type)
+        return 0;
+    if (t->type->block > 1 && !o->allow_requantize) {
+        fail(f, FAIL_INPUT, "tensor '%s' is already quantized (%s), and quantizing it again to %s loses more than quantizing the"
+             " original would", t->name, t->type->label, type->label);
+        return fail_hint(f, "start from the unquantized model, or give --allow-requantize");
+    }
+    if (!t->type->decode)
+        return fail(f, FAIL_INPUT, "tensor '%s' is %s, which cannot be decoded", t->name, t->type->label);
+    if (!type->encode)
+        return missing_type(type->label, t->name, f);
+    bool needed = recipe_needs_weight(c->recipe, t->name, type) || type->needs_weight;
+    if (needed && !o->has_imatrix && !o->dry_run) {
+        fail(f, FAIL_USAGE, "tensor '%s' cannot be quantized to %s without an importance matrix", t->name, type->label);
+        return fail_hint(f, "give one with --imatrix FILE, or choose a larger type");
+    }
+    return 0;
+}
+
+static int choose_one(struct choosing *c, const struct tensor *t, struct recipe_choice *choice, struct fail *f)
+{
+    const struct qtype *wanted, *type;
+
+    if (c->options->as_converted && (c->recipe->traits & CONVERTER))
+        wanted = choose_converted(t, c->base);
+    else if (c->base && may_quantize(c, t))
+        wanted = choose_quantized(c, t, f);
+    else
+        wanted = type_before(c->model, t);
+    type = wanted && wanted != t->type ? fit(t, wanted, f) : wanted;
+    if (!type || check_choice(c, t, type, f) != 0)
+        return -1;
+    choice->type = type;
+    choice->instead_of = type != wanted ? wanted : NULL;
+    return 0;
+}
+
+static int by_layer_and_name(const void *a, const void *b, void *ctx)
+{
+    const struct model *m = ctx;
+    const char *x = m->tensor[*(const size_t *)a].name, *y = m->tensor[*(const size_t *)b].name;
+    int64_t i = layer_of(x), j = layer_of(y);
+
+    return i != j ? (i > j) - (i < j) : strcmp(x, y);
+}
+
+static int choose_all(struct choosing *c, struct recipe_choice *choice, struct arena *scratch, struct fail *f)
+{
+    const struct model *m = c->model;
+    size_t *order = arena_array(scratch, size_t, m->ntensors);
+
+    for (size_t i = 0; i < m->ntensors; i++)
+        order[i] = i;
+    qsort_r(order, m->ntensors, sizeof *order, by_layer_and_name, (void *)(uintptr_t)m);
+    for (size_t i = 0; i < m->ntensors; i++)
+        if (choose_one(c, &m->tensor[order[i]], &choice[order[i]], f) != 0)
+            return -1;
+    return 0;
+}
+
+/* Tensor names are lower case, and llama-quantize lowers its patterns, so case is ignored. */
+static int compile_patterns(struct choosing *c, struct fail *f)
+{
+    const struct recipe_options *o = c->options;
+
+    for (size_t i = 0; i < o->noverrides; i++) {
+        int error;
+        PCRE2_SIZE at;
+        c->pattern[i] = pcre2_compile((PCRE2_SPTR)o->override[i].pattern, PCRE2_ZERO_TERMINATED, PCRE2_CASELESS, &error, &at,
+                                      NULL);
+        if (!c->pattern[i]) {
+            PCRE2_UCHAR why[120];
+            pcre2_get_error_message(error, why, sizeof why);
+            return fail(f, FAIL_USAGE, "pattern '%s' is no regular expression: %s at character %zu", o->override[i].pattern,
+                        (const char *)why, at + 1);
+        }
+    }
+    return 0;
+}
+
+int recipe_choose(const struct recipe *recipe, const struct model *m, const struct recipe_options *options,
+                  struct recipe_choice *choice, struct fail *f)
+{
+    struct arena scratch = {0};
+    struct choosing c = { .recipe = recipe, .options = options, .model = m };
+    int bad;
+
+    if (recipe->base && !(c.base = qtype_named(recipe->base)))
+        return fail(f, FAIL_USAGE, "type %s needs the encoding %s, which this build does not have", recipe->name, recipe->base);
+    c.pattern = arena_array(&scratch, pcre2_code *, options->noverrides);
+    learn_model(&c);
+    bad = compile_patterns(&c, f);
+    if (bad == 0)
+        bad = choose_all(&c, choice, &scratch, f);
+    for (size_t i = 0; i < options->noverrides; i++)
+        pcre2_code_free(c.pattern[i]);
+    arena_release(&scratch);
+    return bad;
+}
+
+bool recipe_needs_weight(const struct recipe *recipe, const char *tensor_name, const struct qtype *type)
+{
+    enum category category = find_category(tensor_name);
+
+    if (category == OUTPUT || category == TOKEN_EMBD)
+        return false;
+    for (size_t i = 0; i < COUNT(needs_weight); i++)
+        if (strcmp(type->name, needs_weight[i].type) == 0)
+            return !needs_weight[i].recipe || strcmp(recipe->name, needs_weight[i].recipe) == 0;
+    return false;
+}
+
+static uint32_t file_type_of(const struct qtype *type)
+{
+    for (size_t i = 0; i < COUNT(recipes); i++)
+        if (recipes[i].base && strcmp(recipes[i].base, type->name) == 0)
+            return recipes[i].file_type;
+    return 0;
+}
+
+uint32_t recipe_file_type(const struct recipe *recipe, const struct model *m, const struct recipe_choice *choice)
+{
+    if (recipe->base)
+        return recipe->file_type;
+    if (meta_get(&m->meta, "general.file_type"))
+        return (uint32_t)meta_u64(&m->meta, "general.file_type", 0);
+    for (size_t i = 0; i < m->ntensors; i++)
+        if (dimensions(&m->tensor[i]) > 1 && strcmp(choice[i].type->name, "f32") != 0)
+            return file_type_of(choice[i].type);
+    return 0;
+}
