@@ -1,30 +1,46 @@
 /* forward.h - the forward pass, layer by layer, over rows of any encoding.
  *
- * A stream holds the hidden states of all tokens of all chunks for one canonical model; forward_layer() takes them one
- * layer further, decoding each weight row once for all tokens. Two streams of two models advance in step, so memory
- * holds one layer of each and the activations, never a model. Products: single-threaded OpenBLAS calls on panels of
- * fixed shape, panels in parallel: figures do not depend on the number of threads. */
+ * A stream holds the hidden states of all tokens of all chunks for one canonical model; stream_layer() takes them one
+ * layer further. Two streams of two models advance in step, so memory holds a slab of one weight, the hidden states and
+ * the temporaries of a group of chunks (GROUP_* in forward.c), never a model. A group passes through a whole layer before
+ * the next one starts; its some 2000 tokens share each decoded weight, which costs a few per cent of the product.
+ * Products: single-threaded OpenBLAS calls on tiles of fixed shape (ops.h): figures do not depend on the number of threads.
+ *
+ * Semantics are those of transformers in float32. The attention window is {arch}.attention.sliding_window where a model
+ * has that key: a token sees itself and the window - 1 tokens before it. convert_hf_to_gguf.py does not write it for
+ * Mistral, and llama.cpp runs such a file without a window; so does this. */
 #ifndef BANTAM_FORWARD_H
 #define BANTAM_FORWARD_H
 
-#include "convert/arch.h"
 #include "formats/model.h"
 
 struct stream;
 
+/* All zeros (or NULL for the whole) is fine. Both are called from the thread that calls stream_layer(). */
+struct stream_options {
+    /* The inputs of a product, before it is computed: n tokens of `width` floats, in order; q, k and v get the same ones. */
+    void (*observe)(void *ctx, const char *tensor, const float *x, size_t n, size_t width);
+    void (*progress)(void *ctx, size_t tokens);         /* so many more tokens have passed a layer */
+    void *ctx;
+};
+
 /* `tokens`: nchunks sequences of `context` ids each (borrowed). Checks that every tensor the family needs is there with
- * the shape the metadata implies. The model is borrowed. NULL: see *f. */
-struct stream *stream_open(struct model *canonical, const int32_t *tokens, size_t nchunks, size_t context, struct fail *);
-void stream_close(struct stream *);
+ * the shape the metadata implies, and that every id has an embedding. The model is borrowed. NULL: see *f. */
+struct stream *stream_open(struct model *canonical, const int32_t *tokens, size_t nchunks, size_t context,
+                           const struct stream_options *, struct fail *);
+void stream_close(struct stream *);                 /* NULL is fine */
 
 size_t stream_layers(const struct stream *);
 size_t stream_width(const struct stream *);         /* embedding length */
 size_t stream_vocabulary(const struct stream *);    /* rows of the output matrix */
-const float *stream_hidden(const struct stream *);  /* nchunks * context * width, row-major */
+
+/* The hidden states of tokens [first, first + n), counted over all chunks: n x width, until the next call on the stream. */
+const float *stream_hidden(const struct stream *, size_t first, size_t n);
 
 int stream_embed(struct stream *, struct fail *);                   /* token embeddings -> hidden */
-int stream_layer(struct stream *, size_t layer, struct fail *);     /* one transformer block */
-/* Final norm and output product of tokens [first, first + n) (counted over all chunks): n * vocabulary logits. */
-int stream_logits(struct stream *, size_t first, size_t n, float *logits, struct fail *);
+int stream_layer(struct stream *, size_t layer, struct fail *);     /* one transformer block; not finite: FAIL_INPUT */
+
+/* Final norm and output product of tokens at[0] ... at[n - 1] (counted over all chunks): n x vocabulary logits. */
+int stream_logits(struct stream *, const size_t *at, size_t n, float *logits, struct fail *);
 
 #endif

@@ -1,0 +1,499 @@
+/* forward.c - the forward pass. Top to bottom: what a layer consists of, the hyperparameters, opening; then the network
+ * itself, as the papers write it: embeddings, attention and mlp of each layer, logits. */
+#include "verify/forward.h"
+
+#include "convert/arch.h"
+#include "formats/file.h"
+#include "verify/ops.h"
+#include "verify/rows.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    GROUP_TOKENS = 2048,            /* tokens that pass a layer together: whole chunks, at least one ... */
+    GROUP_NBYTES = 256 << 20,       /* ... and no more than have room for their temporaries here */
+    SLAB_NBYTES = 64 << 20,         /* decoded rows of one weight at a time, in whole panels, at least one */
+    MAX_LENGTH = 1 << 24,           /* of any vector: far beyond any model, and products of two fit easily */
+};
+
+/* ---- what a layer consists of ---- */
+
+/* y = w x + b, or a norm's gain w and bias b. */
+struct affine {
+    const struct tensor *w, *b;     /* b: NULL if there is none */
+};
+
+struct layer {
+    struct affine attn_norm, q, k, v, o;
+    struct affine ffn_norm, gate, up, down;
+};
+
+enum length { ONE, WIDTH, QUERY, KEY, VALUE, MIXED, HIDDEN, LENGTHS };  /* MIXED: what attention hands to o */
+enum { NORM = 1, GATED = 2 };       /* a norm, biased only by layer norm; only in a gated mlp */
+
+static const struct part {
+    const char *name;
+    size_t at;                      /* offset of its struct affine in struct layer */
+    enum length rows, width;        /* ONE row: a vector */
+    unsigned flags;
+} parts[] = {
+    { "attn_norm", offsetof(struct layer, attn_norm), ONE, WIDTH, NORM },
+    { "attn_q", offsetof(struct layer, q), QUERY, WIDTH, 0 },
+    { "attn_k", offsetof(struct layer, k), KEY, WIDTH, 0 },
+    { "attn_v", offsetof(struct layer, v), VALUE, WIDTH, 0 },
+    { "attn_output", offsetof(struct layer, o), WIDTH, MIXED, 0 },
+    { "ffn_norm", offsetof(struct layer, ffn_norm), ONE, WIDTH, NORM },
+    { "ffn_gate", offsetof(struct layer, gate), HIDDEN, WIDTH, GATED },
+    { "ffn_up", offsetof(struct layer, up), HIDDEN, WIDTH, 0 },
+    { "ffn_down", offsetof(struct layer, down), WIDTH, HIDDEN, 0 },
+};
+
+struct stream {
+    struct model *model;
+    const char *family;             /* general.architecture */
+    struct block_shape block;
+    struct attention attention;
+    float eps;
+    size_t length[LENGTHS], layers, vocabulary;
+    struct affine embedding, output_norm, output;
+    struct layer *layer;
+    struct rope rope;
+    float *rope_table;              /* op_rope_table's */
+
+    const int32_t *tokens;
+    size_t nchunks, context, group; /* chunks that pass a layer together */
+    float *hidden;
+    struct stream_options options;
+
+    struct arena arena;             /* owns all of the above but the model and the tokens */
+    struct arena work;              /* buffers of one call */
+};
+
+/* ---- hyperparameters ---- */
+
+static const char *key_of(struct stream *s, const char *key)
+{
+    return arena_printf(&s->arena, "%s.%s", s->family, key);
+}
+
+static double number(struct stream *s, const char *key, double fallback)
+{
+    return meta_f64(&s->model->meta, key_of(s, key), fallback);
+}
+
+/* A whole number from 1 to MAX_LENGTH; absent: `fallback`, and 0 as fallback means that the key is required. */
+static int read_length(struct stream *s, const char *key, size_t fallback, size_t *out, struct fail *f)
+{
+    const char *name = key_of(s, key);
+    const struct meta_value *v = meta_get(&s->model->meta, name);
+    uint64_t n = meta_u64(&s->model->meta, name, v ? 0 : fallback);
+
+    if (!v && !fallback)
+        return fail(f, FAIL_INPUT, "the metadata lacks '%s'", name);
+    if (v && v->type == META_ARRAY)
+        return fail(f, FAIL_INPUT, "'%s' differs from layer to layer, which the forward pass does not support", name);
+    if (n < 1 || n > MAX_LENGTH)
+        return fail(f, FAIL_INPUT, "'%s' must be a whole number from 1 to %d", name, MAX_LENGTH);
+    *out = n;
+    return 0;
+}
+
+static int read_attention(struct stream *s, struct fail *f)
+{
+    struct attention *a = &s->attention;
+    size_t width = s->length[WIDTH];
+
+    if (read_length(s, "attention.head_count", 0, &a->heads, f) != 0 ||
+        read_length(s, "attention.head_count_kv", a->heads, &a->kv_heads, f) != 0)
+        return -1;
+    if (a->heads % a->kv_heads != 0)
+        return fail(f, FAIL_INPUT, "%zu heads cannot share %zu key and value heads evenly", a->heads, a->kv_heads);
+    if (width % a->heads != 0 && !meta_get(&s->model->meta, key_of(s, "attention.key_length")))
+        return fail(f, FAIL_INPUT, "a width of %zu does not divide into %zu heads", width, a->heads);
+    if (read_length(s, "attention.key_length", width / a->heads, &a->key, f) != 0 ||
+        read_length(s, "attention.value_length", width / a->heads, &a->value, f) != 0)
+        return -1;
+    if (a->heads * a->key > MAX_LENGTH || a->heads * a->value > MAX_LENGTH)
+        return fail(f, FAIL_INPUT, "%zu heads of %zu and %zu numbers are too many", a->heads, a->key, a->value);
+    a->context = s->context;
+    a->window = meta_u64(&s->model->meta, key_of(s, "attention.sliding_window"), 0);
+    a->scale = (float)(1 / sqrt((double)a->key));
+    s->length[QUERY] = a->heads * a->key;
+    s->length[KEY] = a->kv_heads * a->key;
+    s->length[VALUE] = a->kv_heads * a->value;
+    s->length[MIXED] = a->heads * a->value;
+    return 0;
+}
+
+/* YaRN's temperature as a factor of cosine and sine (transformers: attention_factor). */
+static double yarn_magnitude(struct stream *s, double factor)
+{
+    double all_dimensions = number(s, "rope.scaling.yarn_log_multiplier", 0), log_factor = 0.1 * log(fmax(factor, 1));
+
+    return number(s, "rope.scaling.yarn_attn_factor", (1 + log_factor) / (1 + all_dimensions * log_factor));
+}
+
+static int read_rope(struct stream *s, struct fail *f)
+{
+    struct rope *r = &s->rope;
+    const char *type = meta_str(&s->model->meta, key_of(s, "rope.scaling.type"), "linear");
+
+    if (read_length(s, "rope.dimension_count", s->attention.key, &r->rot, f) != 0)
+        return -1;
+    if (r->rot % 2 != 0 || r->rot > s->attention.key)
+        return fail(f, FAIL_INPUT, "%zu numbers of a head of %zu cannot turn in pairs", r->rot, s->attention.key);
+    r->base = number(s, "rope.freq_base", 10000);
+    r->factor = strcmp(type, "none") == 0 ? 1 : number(s, "rope.scaling.factor", number(s, "rope.scale_linear", 1));
+    r->factor = r->factor == 0 ? 1 : r->factor;         /* GGUF's 0: no scaling */
+    r->original_context = number(s, "rope.scaling.original_context_length", number(s, "context_length", (double)s->context));
+    r->beta_fast = number(s, "rope.scaling.yarn_beta_fast", 32);
+    r->beta_slow = number(s, "rope.scaling.yarn_beta_slow", 1);
+    r->yarn = strcmp(type, "yarn") == 0;
+    r->magnitude = number(s, "rope.scaling.attn_factor", 1) * (r->yarn ? yarn_magnitude(s, r->factor) : 1);
+    if (!r->yarn && strcmp(type, "none") != 0 && strcmp(type, "linear") != 0 && strcmp(type, "longrope") != 0)
+        return fail(f, FAIL_INPUT, "rope scaling of type '%s' is not supported", type);
+    if (!(r->base > 0 && r->factor > 0 && r->original_context > 0 && r->beta_fast > 0 && r->beta_slow > 0 &&
+          isfinite(r->base + r->factor + r->magnitude)))
+        return fail(f, FAIL_INPUT, "the numbers under '%s' make no sense", key_of(s, "rope"));
+    return 0;
+}
+
+static int read_hyperparameters(struct stream *s, struct fail *f)
+{
+    static const char *const eps_keys[] = {
+        [NORM_RMS] = "attention.layer_norm_rms_epsilon", [NORM_LAYER] = "attention.layer_norm_epsilon",
+    };
+    const struct arch *arch;
+
+    s->family = meta_str(&s->model->meta, "general.architecture", "");
+    arch = arch_named(s->family);
+    if (!arch)
+        return fail(f, FAIL_INPUT, "there is no forward pass for models of architecture '%s'", s->family);
+    s->block = arch->block;
+    if (meta_u64(&s->model->meta, key_of(s, "expert_count"), 0) > 0)
+        return fail(f, FAIL_INPUT, "there is no forward pass for mixtures of experts ('%s')", key_of(s, "expert_count"));
+    s->eps = (float)number(s, eps_keys[s->block.norm], -1);
+    if (!(s->eps >= 0))
+        return fail(f, FAIL_INPUT, "the metadata lacks '%s'", key_of(s, eps_keys[s->block.norm]));
+    s->length[ONE] = 1;
+    if (read_length(s, "block_count", 0, &s->layers, f) != 0 || read_length(s, "embedding_length", 0, &s->length[WIDTH], f) != 0 ||
+        read_length(s, "feed_forward_length", 0, &s->length[HIDDEN], f) != 0 || read_attention(s, f) != 0)
+        return -1;
+    return s->block.rope == ROPE_NONE ? 0 : read_rope(s, f);
+}
+
+/* ---- tensors ---- */
+
+/* The tensor of that name, rows x width (a vector if rows is 1), or NULL in *out if it is absent and need not be there. */
+static int find(struct stream *s, const char *name, size_t rows, size_t width, bool needed, const struct tensor **out,
+                struct fail *f)
+{
+    const struct tensor *t = *out = model_tensor(s->model, name);
+
+    if (!t)
+        return needed ? fail(f, FAIL_INPUT, "tensor '%s' is missing", name) : 0;
+    if (t->rank != (rows == 1 ? 1 : 2) || tensor_rows(t) != rows || tensor_row(t) != width)
+        return fail(f, FAIL_INPUT, "tensor '%s' has %" PRIu64 " rows of %" PRIu64 ", the metadata imply %zu of %zu", name,
+                    tensor_rows(t), tensor_row(t), rows, width);
+    return 0;
+}
+
+/* Weight and bias of `stem`; only a layer norm must have the bias. */
+static int find_affine(struct stream *s, const char *stem, size_t rows, size_t width, bool norm, struct affine *out,
+                       struct fail *f)
+{
+    const char *weight = arena_printf(&s->arena, "%s.weight", stem), *bias = arena_printf(&s->arena, "%s.bias", stem);
+
+    if (find(s, weight, rows, width, true, &out->w, f) != 0)
+        return -1;
+    return find(s, bias, 1, rows == 1 ? width : rows, norm && s->block.norm == NORM_LAYER, &out->b, f);
+}
+
+static int find_layer(struct stream *s, size_t index, struct fail *f)
+{
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        const struct part *p = &parts[i];
+        const char *stem = arena_printf(&s->arena, "blk.%zu.%s", index, p->name);
+        if (p->flags & GATED && s->block.mlp != MLP_GATED)
+            continue;
+        if (find_affine(s, stem, s->length[p->rows], s->length[p->width], p->flags & NORM,
+                        (struct affine *)((char *)&s->layer[index] + p->at), f) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Embedding and output matrix have as many rows as the vocabulary has pieces; without `output` they are one. */
+static int find_ends(struct stream *s, struct fail *f)
+{
+    const struct tensor *t = model_tensor(s->model, "token_embd.weight");
+    size_t width = s->length[WIDTH];
+
+    s->vocabulary = t ? tensor_rows(t) : 1;
+    if (s->vocabulary < 2 || s->vocabulary > INT32_MAX)
+        return fail(f, FAIL_INPUT, t ? "tensor '%s' has too few or too many rows" : "tensor '%s' is missing", "token_embd.weight");
+    if (find_affine(s, "token_embd", s->vocabulary, width, false, &s->embedding, f) != 0 ||
+        find_affine(s, "output_norm", 1, width, true, &s->output_norm, f) != 0)
+        return -1;
+    s->output = s->embedding;
+    return model_tensor(s->model, "output.weight") ? find_affine(s, "output", s->vocabulary, width, false, &s->output, f) : 0;
+}
+
+static int find_tensors(struct stream *s, struct fail *f)
+{
+    if (s->layers > s->model->ntensors)
+        return fail(f, FAIL_INPUT, "'%s' is %zu, but there are only %zu tensors", key_of(s, "block_count"), s->layers,
+                    s->model->ntensors);
+    s->layer = arena_array(&s->arena, struct layer, s->layers);
+    for (size_t i = 0; i < s->layers; i++)
+        if (find_layer(s, i, f) != 0)
+            return -1;
+    return find_ends(s, f);
+}
+
+/* Llama 3.1's factors are one tensor; longrope has two, for contexts up to the original one and beyond. */
+static int build_rope(struct stream *s, struct fail *f)
+{
+    const char *name = model_tensor(s->model, "rope_freqs.weight") ? "rope_freqs.weight"
+                       : (double)s->context > s->rope.original_context ? "rope_factors_long.weight" : "rope_factors_short.weight";
+    const struct tensor *t;
+
+    if (s->block.rope == ROPE_NONE)
+        return 0;
+    if (find(s, name, 1, s->rope.rot / 2, false, &t, f) != 0)
+        return -1;
+    if (t && !(s->rope.factors = model_rows_f32(s->model, t, 0, 1, &s->arena, f)))
+        return -1;
+    for (size_t i = 0; t && i < s->rope.rot / 2; i++)
+        if (!(s->rope.factors[i] > 0 && isfinite(s->rope.factors[i])))
+            return fail(f, FAIL_INPUT, "tensor '%s' holds %g at %zu, which is no factor of a frequency", name,
+                        (double)s->rope.factors[i], i);
+    s->rope_table = arena_array(&s->arena, float, s->context * s->rope.rot);
+    op_rope_table(&s->rope, s->context, s->rope_table);
+    return 0;
+}
+
+/* ---- opening ---- */
+
+static size_t largest(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Floats that a token needs while it passes a layer: see attention_block() and mlp_block(). */
+static size_t temporaries(const struct stream *s)
+{
+    const size_t *n = s->length;
+
+    return n[WIDTH] + largest(n[QUERY] + n[KEY] + n[VALUE] + n[MIXED], 2 * n[HIDDEN]);
+}
+
+static int check_tokens(const struct stream *s, struct fail *f)
+{
+    for (size_t i = 0; i < s->nchunks * s->context; i++)
+        if (s->tokens[i] < 0 || (size_t)s->tokens[i] >= s->vocabulary)
+            return fail(f, FAIL_INPUT, "token id %d is outside the model's vocabulary of %zu", s->tokens[i], s->vocabulary);
+    return 0;
+}
+
+struct stream *stream_open(struct model *model, const int32_t *tokens, size_t nchunks, size_t context,
+                           const struct stream_options *options, struct fail *f)
+{
+    struct arena arena = {0};
+    struct stream *s = arena_new(&arena, struct stream);
+
+    s->arena = arena;
+    s->model = model;
+    s->tokens = tokens;
+    s->nchunks = nchunks;
+    s->context = context;
+    if (options)
+        s->options = *options;
+    ops_init();
+    if (context < 1 || context > MAX_LENGTH)
+        fail(f, FAIL_USAGE, "a context of %zu tokens is not possible", context);
+    else if (read_hyperparameters(s, f) == 0 && find_tensors(s, f) == 0 && check_tokens(s, f) == 0 && build_rope(s, f) == 0) {
+        s->group = largest(1, largest(1, GROUP_TOKENS / context));
+        while (s->group > 1 && s->group * context * temporaries(s) * sizeof(float) > GROUP_NBYTES)
+            s->group--;
+        s->hidden = arena_raw(&s->arena, nchunks * context * s->length[WIDTH] * sizeof(float));
+        return s;
+    }
+    fail_in(f, model->path);
+    stream_close(s);
+    return NULL;
+}
+
+void stream_close(struct stream *s)
+{
+    if (!s)
+        return;
+    struct arena arena = s->arena;      /* holds s itself */
+    arena_release(&s->work);
+    arena_release(&arena);
+}
+
+size_t stream_layers(const struct stream *s)
+{
+    return s->layers;
+}
+
+size_t stream_width(const struct stream *s)
+{
+    return s->length[WIDTH];
+}
+
+size_t stream_vocabulary(const struct stream *s)
+{
+    return s->vocabulary;
+}
+
+static float *hidden_at(const struct stream *s, size_t token)
+{
+    return s->hidden + token * s->length[WIDTH];
+}
+
+const float *stream_hidden(const struct stream *s, size_t first, size_t n)
+{
+    (void)n;
+    return hidden_at(s, first);
+}
+
+/* ---- the network ---- */
+
+static float *buffer(struct stream *s, size_t n, size_t width)
+{
+    return arena_raw(&s->work, n * width * sizeof(float));
+}
+
+/* A vector of the model; absent: NULL in *out. */
+static int vector(struct stream *s, const struct tensor *t, const float **out, struct fail *f)
+{
+    *out = t ? model_rows_f32(s->model, t, 0, 1, &s->work, f) : NULL;
+    return t && !*out ? -1 : 0;
+}
+
+/* y (n x rows of a->w) = a->w x + a->b. The weight is decoded slab by slab, each slab once for all n tokens. */
+static int product(struct stream *s, const struct affine *a, const float *x, size_t n, float *y, struct fail *f)
+{
+    size_t rows = tensor_rows(a->w), width = tensor_row(a->w), panel_nbytes = OPS_PANEL * width * sizeof(float);
+    size_t slab = OPS_PANEL * largest(1, SLAB_NBYTES / panel_nbytes);
+    struct arena tmp = {0};
+    float *w = arena_raw(&tmp, (slab < rows ? slab : rows) * width * sizeof *w);
+    const float *bias = NULL;
+    int bad = vector(s, a->b, &bias, f);
+
+    if (s->options.observe)
+        s->options.observe(s->options.ctx, a->w->name, x, n, width);
+    for (size_t r = 0; r < rows && !bad; r += slab) {
+        size_t some = rows - r < slab ? rows - r : slab;
+        bad = rows_decode(s->model, a->w, r, some, w, f);
+        if (!bad)
+            op_product(x, n, width, w, some, y + r, rows);
+    }
+    if (bias && !bad)
+        op_add(y, NULL, bias, n, rows);
+    arena_release(&tmp);
+    return bad;
+}
+
+static int norm(struct stream *s, const struct affine *a, const float *x, size_t n, float *y, struct fail *f)
+{
+    const float *gain, *bias;
+
+    if (vector(s, a->w, &gain, f) != 0 || vector(s, a->b, &bias, f) != 0)
+        return -1;
+    op_norm(s->block.norm, x, n, s->length[WIDTH], gain, bias, s->eps, y);
+    return 0;
+}
+
+int stream_embed(struct stream *s, struct fail *f)
+{
+    if (rows_gather(s->model, s->embedding.w, s->tokens, s->nchunks * s->context, s->hidden, f) != 0)
+        return fail_in(f, s->model->path);
+    return 0;
+}
+
+/* x += Wo attention(rope(Wq norm(x)), rope(Wk norm(x)), Wv norm(x)) */
+static int attention_block(struct stream *s, const struct layer *l, float *x, size_t n, struct fail *f)
+{
+    const struct attention *a = &s->attention;
+    float *y = buffer(s, n, s->length[WIDTH]), *mixed = buffer(s, n, s->length[MIXED]);
+    float *q = buffer(s, n, s->length[QUERY]), *k = buffer(s, n, s->length[KEY]), *v = buffer(s, n, s->length[VALUE]);
+
+    if (norm(s, &l->attn_norm, x, n, y, f) != 0 || product(s, &l->q, y, n, q, f) != 0 ||
+        product(s, &l->k, y, n, k, f) != 0 || product(s, &l->v, y, n, v, f) != 0)
+        return -1;
+    op_rope(s->block.rope, s->rope_table, s->rope.rot, s->context, q, n, a->heads, a->key);
+    op_rope(s->block.rope, s->rope_table, s->rope.rot, s->context, k, n, a->kv_heads, a->key);
+    op_attention(a, q, k, v, n, mixed);
+    if (product(s, &l->o, mixed, n, y, f) != 0)
+        return -1;
+    op_add(x, y, NULL, n, s->length[WIDTH]);
+    return 0;
+}
+
+/* x += Wdown (act(Wgate norm(x)) * Wup norm(x)), or without a gate x += Wdown act(Wup norm(x)) */
+static int mlp_block(struct stream *s, const struct layer *l, float *x, size_t n, struct fail *f)
+{
+    bool gated = s->block.mlp == MLP_GATED;
+    float *y = buffer(s, n, s->length[WIDTH]), *up = buffer(s, n, s->length[HIDDEN]);
+    float *gate = gated ? buffer(s, n, s->length[HIDDEN]) : up;
+
+    if (norm(s, &l->ffn_norm, x, n, y, f) != 0 || product(s, &l->up, y, n, up, f) != 0 ||
+        (gated && product(s, &l->gate, y, n, gate, f) != 0))
+        return -1;
+    op_activate(s->block.act, gate, gated ? up : NULL, n * s->length[HIDDEN]);
+    if (product(s, &l->down, gate, n, y, f) != 0)
+        return -1;
+    op_add(x, y, NULL, n, s->length[WIDTH]);
+    return 0;
+}
+
+/* Both halves of a layer for the chunks from `chunk` on that pass it together; *n receives their tokens. */
+static int group_through(struct stream *s, size_t layer, size_t chunk, size_t *n, struct fail *f)
+{
+    size_t chunks = s->nchunks - chunk < s->group ? s->nchunks - chunk : s->group;
+    float *x = hidden_at(s, chunk * s->context);
+
+    *n = chunks * s->context;
+    if (attention_block(s, &s->layer[layer], x, *n, f) != 0)
+        return -1;
+    arena_reset(&s->work);
+    if (mlp_block(s, &s->layer[layer], x, *n, f) != 0)
+        return -1;
+    arena_reset(&s->work);
+    if (!op_finite(x, *n * s->length[WIDTH]))
+        return fail(f, FAIL_INPUT, "the hidden state behind layer %zu ('blk.%zu') is not finite", layer, layer);
+    return 0;
+}
+
+int stream_layer(struct stream *s, size_t layer, struct fail *f)
+{
+    int bad = 0;
+
+    for (size_t chunk = 0; chunk < s->nchunks && !bad; chunk += s->group) {
+        size_t n;
+        bad = group_through(s, layer, chunk, &n, f);
+        if (!bad && s->options.progress)
+            s->options.progress(s->options.ctx, n);
+    }
+    arena_release(&s->work);            /* the other model's turn to use the memory */
+    return bad ? fail_in(f, s->model->path) : 0;
+}
+
+int stream_logits(struct stream *s, const size_t *at, size_t n, float *logits, struct fail *f)
+{
+    size_t width = s->length[WIDTH];
+    float *x = buffer(s, n, width);
+    int bad;
+
+    for (size_t i = 0; i < n; i++)
+        memcpy(x + i * width, hidden_at(s, at[i]), width * sizeof *x);
+    bad = norm(s, &s->output_norm, x, n, x, f) != 0 || product(s, &s->output, x, n, logits, f) != 0;
+    if (!bad && !op_finite(logits, n * s->vocabulary))
+        bad = fail(f, FAIL_INPUT, "the logits ('%s') are not finite", s->output.w->name);
+    arena_release(&s->work);
+    return bad ? fail_in(f, s->model->path) : 0;
+}

@@ -1,0 +1,75 @@
+/* ops.h - the arithmetic of a transformer over plain float arrays: product, norm, rope, attention, activation.
+ *
+ * Matrices are row-major, a token a row. Nothing here knows models or can fail. Loops are cut into tiles of fixed shape
+ * and each tile is computed by one thread alone, so results do not depend on the number of threads. Sums that feed a
+ * division or a root are kept in double; products are float32, by single-threaded OpenBLAS calls. */
+#ifndef BANTAM_OPS_H
+#define BANTAM_OPS_H
+
+#include "convert/arch.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+    OPS_PANEL = 512,            /* rows of a weight in one BLAS call: panels start at multiples of this */
+    OPS_TILE = 512,             /* tokens in one BLAS call */
+};
+
+/* Tells OpenBLAS to leave threads to the caller. Cheap; before the first product. */
+void ops_init(void);
+
+/* y[t][r] = sum over i of x[t][i] * w[r][i], for n tokens and `rows` rows of `width`; the rows of y lie `stride` floats
+ * apart. In parallel. */
+void op_product(const float *x, size_t n, size_t width, const float *w, size_t rows, float *y, size_t stride);
+
+/* y = x / sqrt(mean(x^2) + eps) * gain (RMS), or (x - mean) / sqrt(variance + eps) * gain + bias (layer norm), for each
+ * of n rows. `bias` may be NULL. y may be x. In parallel. */
+void op_norm(enum norm_kind, const float *x, size_t n, size_t width, const float *gain, const float *bias, float eps,
+             float *y);
+
+/* x += y, over n rows of `width` with `bias` (width floats, may be NULL) added to each. y NULL: only the bias. In parallel. */
+void op_add(float *x, const float *y, const float *bias, size_t n, size_t width);
+
+/* gate = act(gate) * up; up NULL: gate = act(gate). n floats. In parallel. */
+void op_activate(enum act_kind, float *gate, const float *up, size_t n);
+
+/* How positions turn pairs of numbers. The angle of pair i at position p is p * base^(-2i/rot) / factors[i], then scaled
+ * down by `factor` (linear scaling), or by YaRN's ramp between the two (arXiv 2309.00071, as transformers has it):
+ * pairs that turn more than beta_fast times in the original context keep their angle, less than beta_slow are scaled. */
+struct rope {
+    size_t rot;                 /* numbers of a head that turn, even */
+    double base, factor;
+    const float *factors;       /* rot / 2, or NULL: all 1 */
+    bool yarn;
+    double original_context, beta_fast, beta_slow;
+    double magnitude;           /* cosine and sine are multiplied by this */
+};
+
+/* Fills table[context][rot / 2][2] with cosine and sine. */
+void op_rope_table(const struct rope *, size_t context, float *table);
+
+/* Turns the heads of n tokens in place; token t stands at position t % context; a head is `length` numbers, of which
+ * the first `rot` turn. In parallel. */
+void op_rope(enum rope_kind, const float *table, size_t rot, size_t context, float *x, size_t n, size_t heads,
+             size_t length);
+
+/* Causal attention within sequences of `context` tokens. */
+struct attention {
+    size_t context, heads, kv_heads;    /* heads is a multiple of kv_heads; head h reads kv head h / (heads / kv_heads) */
+    size_t key, value;                  /* length of a head in q and k, and in v */
+    size_t window;                      /* a token sees itself and the window - 1 before it; 0: all before it */
+    float scale;                        /* of the products, before the softmax */
+};
+
+/* q: n x heads*key, k: n x kv_heads*key, v: n x kv_heads*value, out: n x heads*value; n a multiple of context.
+ * In parallel over sequences, heads and blocks of queries. */
+void op_attention(const struct attention *, const float *q, const float *k, const float *v, size_t n, float *out);
+
+/* In place: exp(x[i] - max) / sum over n > 0 numbers. Weights below the least normal float become 0. */
+void op_softmax(float *x, size_t n);
+
+/* Is every one of n numbers finite? */
+bool op_finite(const float *x, size_t n);
+
+#endif
