@@ -7,6 +7,7 @@
 #include "verify/ops.h"
 #include "verify/rows.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -68,6 +69,7 @@ struct stream {
 
     struct arena arena;             /* owns all of the above but the model and the tokens */
     struct arena work;              /* buffers of one call */
+    struct arena slab;              /* decoded rows of one weight */
 };
 
 /* ---- hyperparameters ---- */
@@ -314,7 +316,7 @@ struct stream *stream_open(struct model *model, const int32_t *tokens, size_t nc
     if (context < 1 || context > MAX_LENGTH)
         fail(f, FAIL_USAGE, "a context of %zu tokens is not possible", context);
     else if (read_hyperparameters(s, f) == 0 && find_tensors(s, f) == 0 && check_tokens(s, f) == 0 && build_rope(s, f) == 0) {
-        s->group = largest(1, largest(1, GROUP_TOKENS / context));
+        s->group = largest(1, GROUP_TOKENS / context);
         while (s->group > 1 && s->group * context * temporaries(s) * sizeof(float) > GROUP_NBYTES)
             s->group--;
         s->hidden = arena_raw(&s->arena, nchunks * context * s->length[WIDTH] * sizeof(float));
@@ -325,12 +327,19 @@ struct stream *stream_open(struct model *model, const int32_t *tokens, size_t nc
     return NULL;
 }
 
+/* Between calls it is the other model's turn to use the memory. */
+static void release_buffers(struct stream *s)
+{
+    arena_release(&s->work);
+    arena_release(&s->slab);
+}
+
 void stream_close(struct stream *s)
 {
     if (!s)
         return;
     struct arena arena = s->arena;      /* holds s itself */
-    arena_release(&s->work);
+    release_buffers(s);
     arena_release(&arena);
 }
 
@@ -379,11 +388,11 @@ static int product(struct stream *s, const struct affine *a, const float *x, siz
 {
     size_t rows = tensor_rows(a->w), width = tensor_row(a->w), panel_nbytes = OPS_PANEL * width * sizeof(float);
     size_t slab = OPS_PANEL * largest(1, SLAB_NBYTES / panel_nbytes);
-    struct arena tmp = {0};
-    float *w = arena_raw(&tmp, (slab < rows ? slab : rows) * width * sizeof *w);
     const float *bias = NULL;
     int bad = vector(s, a->b, &bias, f);
 
+    arena_reset(&s->slab);
+    float *w = arena_raw(&s->slab, (slab < rows ? slab : rows) * width * sizeof *w);
     if (s->options.observe)
         s->options.observe(s->options.ctx, a->w->name, x, n, width);
     for (size_t r = 0; r < rows && !bad; r += slab) {
@@ -394,7 +403,6 @@ static int product(struct stream *s, const struct affine *a, const float *x, siz
     }
     if (bias && !bad)
         op_add(y, NULL, bias, n, rows);
-    arena_release(&tmp);
     return bad;
 }
 
@@ -479,7 +487,7 @@ int stream_layer(struct stream *s, size_t layer, struct fail *f)
         if (!bad && s->options.progress)
             s->options.progress(s->options.ctx, n);
     }
-    arena_release(&s->work);            /* the other model's turn to use the memory */
+    release_buffers(s);
     return bad ? fail_in(f, s->model->path) : 0;
 }
 
@@ -494,6 +502,6 @@ int stream_logits(struct stream *s, const size_t *at, size_t n, float *logits, s
     bad = norm(s, &s->output_norm, x, n, x, f) != 0 || product(s, &s->output, x, n, logits, f) != 0;
     if (!bad && !op_finite(logits, n * s->vocabulary))
         bad = fail(f, FAIL_INPUT, "the logits ('%s') are not finite", s->output.w->name);
-    arena_release(&s->work);
+    release_buffers(s);
     return bad ? fail_in(f, s->model->path) : 0;
 }
