@@ -330,22 +330,23 @@ static void put_fields(const struct general_source *s, struct meta *m, struct ar
     static const struct {
         const char *key, *names;
         int part;
+        bool titled;            /* written as a title when it comes from an id */
     } fields[] = {
-        { "general.name", "name|model_name", PART(name) },
-        { "general.author", "author|model_author|model_creator", NO_PART },
-        { "general.version", "version|model_version", PART(version) },
-        { "general.organization", "organization|model_organization", PART(organization) },
-        { "general.finetune", "finetune|model_finetune", PART(finetune) },
-        { "general.basename", "basename|model_basename|model_type", PART(basename) },
-        { "general.description", "description|model_description", NO_PART },
-        { "general.size_label", "size_label|model_size_label", PART(size_label) },
-        { "general.license", "license", NO_PART },
-        { "general.license.name", "license_name", NO_PART },
-        { "general.license.link", "license_link", NO_PART },
-        { "general.source.url", "url|model_url", NO_PART },
-        { "general.source.doi", "doi|model_doi", NO_PART },
-        { "general.source.uuid", "uuid|model_uuid", NO_PART },
-        { "general.source.repo_url", "repo_url|model_repo_url", NO_PART },
+        { "general.name", "name|model_name", PART(name), true },
+        { "general.author", "author|model_author|model_creator", NO_PART, false },
+        { "general.version", "version|model_version", PART(version), false },
+        { "general.organization", "organization|model_organization", PART(organization), true },
+        { "general.finetune", "finetune|model_finetune", PART(finetune), false },
+        { "general.basename", "basename|model_basename|model_type", PART(basename), false },
+        { "general.description", "description|model_description", NO_PART, false },
+        { "general.size_label", "size_label|model_size_label", PART(size_label), false },
+        { "general.license", "license", NO_PART, false },
+        { "general.license.name", "license_name", NO_PART, false },
+        { "general.license.link", "license_link", NO_PART, false },
+        { "general.source.url", "url|model_url", NO_PART, false },
+        { "general.source.doi", "doi|model_doi", NO_PART, false },
+        { "general.source.uuid", "uuid|model_uuid", NO_PART, false },
+        { "general.source.repo_url", "repo_url|model_repo_url", NO_PART, false },
     };
     struct model_id id[2] = {0};
     const char *path = s->name_or_path, *slash = path ? strchr(path, '/') : NULL;
@@ -356,7 +357,7 @@ static void put_fields(const struct general_source *s, struct meta *m, struct ar
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         const char *text = text_of(member(s->card, fields[i].names), a);
         for (size_t k = 0; !text && k < 2; k++)
-            if ((text = part_of(&id[k], fields[i].part)) != NULL && fields[i].part == PART(name))
+            if ((text = part_of(&id[k], fields[i].part)) != NULL && fields[i].titled)
                 text = id_to_title(text, a);
         if (!text && fields[i].part == PART(size_label) && s->weights)
             text = size_label(s->weights, s->experts, s->expert_weights, a);

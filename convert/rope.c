@@ -278,8 +278,8 @@ static int find_theta(struct conversion *c, struct rope *r, struct fail *f)
 static int find_type(struct conversion *c, struct rope *r, const struct rope_type **type, struct fail *f)
 {
     const char *both = r->object ? arena_printf(c->arena, "%s.rope_type|%s.type", r->object, r->object) : NULL;
-    const cJSON *item = both ? config_use(c, both, "{arch}.rope.scaling.type", NULL) : NULL,
-                *old = both ? config_use(c, path(c, r, "type"), "{arch}.rope.scaling.type", NULL) : NULL;
+    const cJSON *item = both ? config_use(c, both, "how positions are scaled", NULL) : NULL,
+                *old = both ? config_use(c, path(c, r, "type"), "how positions are scaled", NULL) : NULL;
 
     if (item && !cJSON_IsString(item))
         return fail(f, FAIL_INPUT, "'%s.%s' in config.json is no string", r->object, item->string);
