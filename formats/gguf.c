@@ -502,11 +502,12 @@ static void put_key(struct buffer *b, const char *key, const struct meta_value *
     put_value(b, v);
 }
 
+/* In the order of gguf-split, which sets the count last. */
 static void put_split_keys(struct buffer *b, unsigned no, size_t nfiles, size_t ntensors)
 {
     put_key(b, KEY_NO, &(struct meta_value){ .type = META_UINT16, .u = no });
-    put_key(b, KEY_COUNT, &(struct meta_value){ .type = META_UINT16, .u = nfiles });
     put_key(b, KEY_TENSORS, &(struct meta_value){ .type = META_INT32, .i = (int64_t)ntensors });
+    put_key(b, KEY_COUNT, &(struct meta_value){ .type = META_UINT16, .u = nfiles });
 }
 
 /* ---- writing: headers ---- */
