@@ -126,7 +126,9 @@ TEST(recipes_choose_what_llama_quantize_chooses)
     arena_release(&s.arena);
     arena_release(&a);
     CHECK(good);
-    CHECK(s.checked > s.unbuilt);
+    CHECK(s.checked > 100);
+    if (s.unbuilt)
+        test_skip("some encodings are not built");
 }
 
 /* ---- options ---- */

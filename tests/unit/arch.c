@@ -1,0 +1,57 @@
+/* arch.c - what every row of the table of families must satisfy. */
+#include "convert/arch.h"
+#include "tests/unit/test.h"
+
+TEST(arch_is_found_by_name_and_class)
+{
+    CHECK(arch_named("llama") && !arch_named("nothing"));
+    CHECK(arch_of_class("MistralForCausalLM") == arch_named("llama"));
+    CHECK(!arch_of_class("LlamaForSequenceClassification"));
+    for (size_t i = 0; i < arch_count(); i++) {
+        const struct arch *a = arch_at(i);
+        CHECK(arch_named(a->name) == a);
+        CHECK(a->hf_classes[0]);
+        for (const char *const *c = a->hf_classes; *c; c++)
+            CHECK(arch_of_class(*c) == a);
+    }
+}
+
+static bool layered(const char *name)
+{
+    return strstr(name, "{L}") != NULL;
+}
+
+/* Both columns name a tensor once, so that a map can be read in either direction. */
+TEST(arch_names_are_invertible)
+{
+    for (size_t i = 0; i < arch_count(); i++)
+        for (const struct name_map *t = arch_at(i)->tensors; t->theirs; t++) {
+            CHECK(layered(t->theirs) == layered(t->ours));
+            CHECK(t->rows != DIM_NONE);
+            for (const struct name_map *u = arch_at(i)->tensors; u < t; u++)
+                CHECK(strcmp(t->theirs, u->theirs) != 0 && strcmp(t->ours, u->ours) != 0);
+        }
+}
+
+TEST(arch_keys_are_typed)
+{
+    for (size_t i = 0; i < arch_count(); i++)
+        for (const struct key_map *k = arch_at(i)->keys; k->to || k->put; k++)
+            CHECK(k->put || (k->from && (k->type == META_UINT32 || k->type == META_FLOAT32 || k->type == META_BOOL ||
+                                         k->type == META_STRING)));
+}
+
+TEST(arch_dim_multiplies_heads)
+{
+    struct arena a = {0};
+    struct meta m = {0};
+
+    meta_set_u32(&m, &a, "llama.attention.head_count", 6);
+    meta_set_u32(&m, &a, "llama.attention.head_count_kv", 2);
+    meta_set_u32(&m, &a, "llama.attention.key_length", 24);
+    CHECK_U64(arch_dim(&m, "llama", DIM_Q), 144);
+    CHECK_U64(arch_dim(&m, "llama", DIM_KV), 48);
+    CHECK_U64(arch_dim(&m, "llama", DIM_NONE), 0);
+    CHECK_U64(arch_dim(&m, "llama", DIM_VOCAB), 0);
+    arena_release(&a);
+}

@@ -1,0 +1,325 @@
+/* rename.c - Hugging Face models against what llama.cpp's converter makes of them, and what must be refused.
+ *
+ * tests/golden/hf/NAME and NAME.gguf are made by tests/gen/hf_models.py; the refused configs are edits of the one of
+ * 'yesterday', the refused weight files of tests/bad/hf go with it as it is. */
+#include "convert/rename.h"
+#include "convert/general.h"
+#include "formats/file.h"
+#include "tests/unit/test.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const char *golden(struct arena *a, const char *rest)
+{
+    const char *dir = getenv("BANTAM_GOLDEN");
+
+    return path_join(a, dir ? dir : "tests/golden", rest);
+}
+
+static struct model *open_hf(const char *dir, struct account *account, struct fail *f)
+{
+    struct rename_options o = { .no_vocabulary = true };
+
+    return model_rename(model_open(dir, f), &o, account, NULL, f);
+}
+
+/* ---- equal to the reference ---- */
+static bool same_value(const struct meta_value *x, const struct meta_value *y)
+{
+    if (x->type != y->type)
+        return false;
+    if (x->type == META_STRING)
+        return x->s.n == y->s.n && memcmp(x->s.s, y->s.s, x->s.n) == 0;
+    if (x->type != META_ARRAY)
+        return x->u == y->u;
+    if (x->a.type != META_STRING || y->a.type != META_STRING || x->a.n != y->a.n)
+        return false;
+    for (uint64_t i = 0; i < x->a.n; i++)
+        if (strcmp(((const struct meta_string *)x->a.items)[i].s, ((const struct meta_string *)y->a.items)[i].s) != 0)
+            return false;
+    return true;
+}
+
+static void check_keys(const struct model *got, const struct model *want)
+{
+    for (size_t i = 0; i < want->meta.n && i < got->meta.n; i++) {
+        CHECK_STR(got->meta.entry[i].key, want->meta.entry[i].key);
+        if (strcmp(got->meta.entry[i].key, "general.file_type") == 0)
+            continue;                               /* the reference was told to write f32 */
+        if (!same_value(&got->meta.entry[i].value, &want->meta.entry[i].value))
+            test_failed(__FILE__, __LINE__, "%s differs", got->meta.entry[i].key);
+    }
+    CHECK_U64(got->meta.n, want->meta.n);
+}
+
+/* All portions of rows that start at every third row. */
+static void check_rows(struct model *got, const struct tensor *t, struct model *want, const struct tensor *u)
+{
+    struct arena tmp = {0};
+    struct fail f = {0};
+    uint64_t rows = tensor_rows(t), width = tensor_row(t);
+
+    for (uint64_t first = 0; first < rows; first += 3)
+        for (uint64_t n = 1; n <= rows - first; n++) {
+            const float *x = model_rows_f32(got, t, first, n, &tmp, &f);
+            const float *y = model_rows_f32(want, u, first, n, &tmp, &f);
+            CHECK(x && y);
+            if (memcmp(x, y, n * width * sizeof *x) != 0)
+                test_failed(__FILE__, __LINE__, "%s differs in rows %d + %d", t->name, (int)first, (int)n);
+            arena_reset(&tmp);
+        }
+    arena_release(&tmp);
+}
+
+static void check_model(const char *name)
+{
+    struct arena a = {0};
+    struct fail f = {0};
+    struct account account = {0};
+    const char *dir = golden(&a, arena_printf(&a, "hf/%s", name));
+    struct model *got = open_hf(dir, &account, &f), *want = model_open(arena_printf(&a, "%s.gguf", dir), &f);
+
+    if (failed(&f))
+        test_failed(__FILE__, __LINE__, "%s: %s", f.where, f.text);
+    CHECK(got && want);
+    check_keys(got, want);
+    CHECK_U64(got->ntensors, want->ntensors);
+    for (size_t i = 0; i < got->ntensors; i++) {
+        const struct tensor *t = &got->tensor[i], *u = &want->tensor[i];
+        CHECK_STR(t->name, u->name);
+        CHECK(t->rank == u->rank && memcmp(t->shape, u->shape, (size_t)t->rank * sizeof *t->shape) == 0);
+        check_rows(got, t, want, u);
+    }
+    for (size_t i = 0; i < account.n; i++)
+        CHECK(account.entry[i].fate != ACCOUNT_PENDING);
+    account_release(&account);
+    model_close(got);
+    model_close(want);
+    arena_release(&a);
+}
+
+TEST(rename_llama3_biases_and_shards) { check_model("today"); }
+TEST(rename_linear_scaling_in_old_spelling) { check_model("yesterday"); }
+TEST(rename_mistral_tied_with_wide_heads) { check_model("mistral"); }
+TEST(rename_yarn) { check_model("yarn"); }
+
+TEST(rename_passes_gguf_through)
+{
+    struct arena a = {0};
+    struct fail f = {0};
+    struct rename_options o = {0};
+    struct vocab *v = (struct vocab *)&a;
+    struct model *m = model_open(golden(&a, "hf/yarn.gguf"), &f);
+
+    CHECK(m && model_rename(m, &o, NULL, &v, &f) == m && !v);
+    CHECK(!model_rename(NULL, &o, NULL, NULL, &f) && !failed(&f));
+    model_close(m);
+    arena_release(&a);
+}
+
+/* ---- refusals ---- */
+/* A directory with a config and a weight file. */
+struct scene {
+    char dir[40];
+    struct arena arena;
+};
+
+static void scene_init(struct scene *s, const char *config, const char *weights)
+{
+    struct fail f = {0};
+    char *real = realpath(weights, NULL);
+
+    strcpy(s->dir, "/tmp/bantam-rename-XXXXXX");
+    if (!mkdtemp(s->dir) || !real || symlink(real, path_join(&s->arena, s->dir, "model.safetensors")) ||
+        file_write(path_join(&s->arena, s->dir, "config.json"), config, strlen(config), &f))
+        test_failed(__FILE__, __LINE__, "no scene in %s", s->dir);
+    free(real);
+}
+
+static void scene_release(struct scene *s)
+{
+    unlink(path_join(&s->arena, s->dir, "config.json"));
+    unlink(path_join(&s->arena, s->dir, "model.safetensors"));
+    rmdir(s->dir);
+    arena_release(&s->arena);
+}
+
+static char *yesterday(struct arena *a)
+{
+    struct fail f = {0};
+
+    return file_read_text(golden(a, "hf/yesterday/config.json"), 1 << 20, a, NULL, &f);
+}
+
+/* The config with the first `from` replaced; an unchanged one fails the test. */
+static const char *edited(struct arena *a, const char *from, const char *to)
+{
+    const char *config = yesterday(a), *at = strstr(config, from);
+
+    if (!at)
+        test_failed(__FILE__, __LINE__, "no %s in the config", from);
+    return at ? arena_printf(a, "%.*s%s%s", (int)(at - config), config, to, at + strlen(from)) : config;
+}
+
+#define ADD "\"vocab_size\": 6,"
+
+static const struct {
+    const char *from, *to, *text;       /* text == NULL: accepted */
+} edits[] = {
+    { "LlamaForCausalLM", "GrokForCausalLM", "model class 'GrokForCausalLM' is not known (known: " },
+    { "\"LlamaForCausalLM\"", "", "config.json does not name the model's class ('architectures')" },
+    { ADD, ADD "\"logits_scaling\": 8.0,", "1 key of config.json means nothing to this program, and may change what the weights "
+      "compute: 'logits_scaling'" },
+    { ADD, ADD "\"odd\": {\"a\": 1, \"b\": {\"c\": 2}},", "2 keys of config.json mean nothing to this program, and may change what the "
+      "weights compute: 'odd.a', 'odd.b.c'" },
+    { ADD, ADD "\"logits_scaling\": null,", NULL },
+    { ADD, ADD "\"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 4},", "the weights are quantized already "
+      "(quantization_config in config.json, quant_method 'gptq'), and there is no decoder for that" },
+    { ADD, ADD "\"quantization_config\": null,", NULL },
+    { "\"silu\"", "\"gelu\"", "'hidden_act' in config.json is 'gelu', and this model family is only known with 'silu|swish'" },
+    { ADD, ADD "\"layer_types\": [\"full_attention\", \"linear_attention\"],", "'layer_types' in config.json is 'linear_attention', "
+      "and this model family is only known with 'full_attention'" },
+    { "\"hidden_size\": 8", "\"hidden_size\": 8.5", "'hidden_size' in config.json is 8.5, no whole number of 32 bits" },
+    { "\"hidden_size\": 8", "\"hidden_size\": -8", "'hidden_size' in config.json is -8, no whole number of 32 bits" },
+    { "\"hidden_size\": 8", "\"hidden_size\": \"8\"", "'hidden_size' in config.json is not a number" },
+    { "\"hidden_size\": 8", "\"hidden_size\": 9", "hidden_size 9 is no multiple of num_attention_heads 2, and config.json gives no "
+      "head_dim" },
+    { "\"hidden_size\": 8", "\"hidden_size\": null", "config.json lacks 'hidden_size'" },
+    { "\"hidden_size\": 8", "\"hidden_size\": 10", "head_dim is 5, but rotary positions turn pairs" },
+    { ADD, ADD "\"num_key_value_heads\": 0,", "num_attention_heads is 2, no multiple of num_key_value_heads (0)" },
+    { ADD, ADD "\"num_key_value_heads\": 1,", "tensor 'model.layers.0.self_attn.k_proj.weight' has the shape 8 x 8, but config.json "
+      "implies 4 x 8" },
+    { ADD, ADD "\"head_dim\": 4294967294,", "head_dim in config.json is 4294967294" },
+    { "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1", "tensor 'model.layers.1.input_layernorm.weight' belongs to layer 1, but "
+      "num_hidden_layers is 1" },
+    { "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "tensor 'model.layers.2.input_layernorm.weight' is missing" },
+    { "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 4000000000", "num_hidden_layers is 4000000000, and the weight files hold 23 "
+      "tensors" },
+    { "\"vocab_size\": 6", "\"vocab_size\": 7", "tensor 'lm_head.weight' has the shape 6 x 8, but config.json implies 7 x 8" },
+    { ADD, ADD "\"attention_bias\": true,", "tensor 'model.layers.0.self_attn.q_proj.bias' is missing" },
+    { "\"linear\"", "\"ntk\"", "'rope_scaling.rope_type' in config.json is 'ntk', which is not known (known: default, linear, "
+      "dynamic, yarn, longrope, llama3)" },
+    { "\"linear\"", "\"linear\", \"rope_type\": \"yarn\"", "'rope_type' and 'type' in 'rope_scaling' of config.json differ" },
+    { "\"linear\"", "\"llama3\"", "'rope_scaling' in config.json is of type 'llama3' but lacks 'low_freq_factor'" },
+    { "\"linear\"", "\"llama3\", \"low_freq_factor\": 4, \"high_freq_factor\": 4", "'rope_scaling' in config.json has factor 2.5, "
+      "low_freq_factor 4 and high_freq_factor 4, where 0 < low < high and 0 < factor are needed" },
+    { "\"linear\"", "\"longrope\", \"long_factor\": [1, 2, 3], \"short_factor\": [1, 2]", "'rope_scaling.long_factor' in config.json "
+      "must be a list of 2 numbers, half of head_dim" },
+    { "\"linear\"", "\"longrope\", \"long_factor\": [1, 2], \"short_factor\": [1, 2]", NULL },
+    { "\"linear\"", "\"yarn\", \"mscale\": 2", "'rope_scaling.mscale' in config.json has no key in GGUF for this model family" },
+    { "\"linear\"", "\"linear\", \"partial_rotary_factor\": 0.5", "'rope_scaling.partial_rotary_factor' in config.json is not 1, and "
+      "this model family turns whole heads" },
+    { "\"linear\"", "\"linear\", \"beta_slow\": 1", NULL },
+    { "\"linear\"", "\"dynamic\"", NULL },
+    { ADD, ADD "\"rope_parameters\": {\"type\": \"linear\", \"factor\": 3.5},", "'rope_scaling' and 'rope_parameters' in config.json "
+      "differ" },
+    { ADD, ADD "\"rope_parameters\": {\"type\": \"linear\", \"factor\": 2.5},", NULL },
+    { "\"linear\"", "\"linear\", \"rope_theta\": 10000", "'rope_theta' in config.json is 20000, but 10000 in 'rope_scaling'" },
+    { "\"architectures\"", "\"architecture\"", "config.json does not name the model's class ('architectures')" },
+};
+
+TEST(rename_refuses_what_it_does_not_understand)
+{
+    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+        struct scene s = {0};
+        struct fail f = {0};
+        struct model *m;
+
+        scene_init(&s, edited(&s.arena, edits[i].from, edits[i].to), golden(&s.arena, "hf/yesterday/model.safetensors"));
+        m = open_hf(s.dir, NULL, &f);
+        if (!edits[i].text != !!m || (edits[i].text && (f.kind != FAIL_INPUT ||
+                                                        strncmp(f.text, edits[i].text, strlen(edits[i].text)) != 0)))
+            test_failed(__FILE__, __LINE__, "%s -> %s: \"%s\"", edits[i].from, edits[i].to, f.text);
+        model_close(m);
+        scene_release(&s);
+    }
+}
+
+TEST(rename_takes_the_word_of_the_user_for_a_key)
+{
+    struct scene s = {0};
+    struct fail f = {0};
+    struct rename_options o = { .no_vocabulary = true, .ignore_keys = (const char *const[]){ "odd", NULL } };
+    struct model *m;
+
+    scene_init(&s, edited(&s.arena, ADD, ADD "\"odd\": {\"a\": 1},"), golden(&s.arena, "hf/yesterday/model.safetensors"));
+    m = model_rename(model_open(s.dir, &f), &o, NULL, NULL, &f);
+    CHECK(m);
+    model_close(m);
+    scene_release(&s);
+}
+
+/* Every weight file of tests/bad/hf; the sentence is beside it. */
+TEST(rename_refuses_weights_that_do_not_fit)
+{
+    struct arena a = {0};
+    const char *dir = golden(&a, "../bad/hf");
+    DIR *d = opendir(dir);
+    size_t n = 0;
+
+    CHECK(d);
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        const char *path = path_join(&a, dir, e->d_name), *dot = strstr(path, ".safetensors");
+        struct scene s = {0};
+        struct fail f = {0}, none = {0};
+        char *want;
+        if (!dot)
+            continue;
+        want = file_read_text(arena_printf(&a, "%.*s.err", (int)(dot - path), path), 4096, &a, NULL, &none);
+        scene_init(&s, yesterday(&s.arena), path);
+        if (open_hf(s.dir, NULL, &f) || f.kind != FAIL_INPUT || !want || strncmp(want, f.text, strlen(f.text)) != 0)
+            test_failed(__FILE__, __LINE__, "%s: \"%s\"", e->d_name, f.text);
+        scene_release(&s);
+        n++;
+    }
+    closedir(d);
+    CHECK(n >= 9);
+    arena_release(&a);
+}
+
+/* ---- general.* ---- */
+/* Ids, and the parts that gguf-py's metadata.py takes them apart into: organization, basename, finetune, version, size. */
+TEST(general_takes_ids_apart)
+{
+    static const struct {
+        const char *id;
+        uint64_t weights;
+        const char *part[5];
+    } cases[] = {
+        { "mistralai/Mixtral-8x7B-Instruct-v0.1", 0, { "mistralai", "Mixtral", "Instruct", "v0.1", "8x7B" } },
+        { "meta-llama/Llama-2-7b-chat-hf", 0, { "meta-llama", "Llama-2", "chat-hf", NULL, "7B" } },
+        { "Phi-3-mini-4k-instruct", 3800000000u, { NULL, "Phi-3", "4k-instruct", NULL, "mini" } },
+        { "bigscience/bloom-7b1-petals", 7100000000u, { "bigscience", "bloom", "petals", NULL, "7.1B" } },
+        { "./Llama-3-8B", 0, { NULL, "Llama-3", NULL, NULL, "8B" } },
+        { "hf", 0, { NULL, NULL, NULL, NULL, NULL } },
+        { "A sentence-7B", 0, { NULL, NULL, NULL, NULL, NULL } },
+        { "", 0, { NULL, NULL, NULL, NULL, NULL } },
+        { "--", 0, { NULL, NULL, NULL, NULL, NULL } },
+    };
+    struct arena a = {0};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct model_id m = model_id_parse(cases[i].id, cases[i].weights, &a);
+        const char *got[5] = { m.organization, m.basename, m.finetune, m.version, m.size_label };
+        for (size_t k = 0; k < 5; k++)
+            if (!got[k] != !cases[i].part[k] || (got[k] && strcmp(got[k], cases[i].part[k]) != 0))
+                test_failed(__FILE__, __LINE__, "%s: part %zu is %s", cases[i].id, k, got[k] ? got[k] : "(none)");
+    }
+    CHECK_STR(id_to_title("llama-3.2-1b v2 o'neil BERT", &a), "Llama 3.2 1b v2 O'Neil BERT");
+    arena_release(&a);
+}
+
+TEST(general_rounds_sizes)
+{
+    struct arena a = {0};
+
+    CHECK_STR(size_label(8030261248, 0, 0, &a), "8.0B");
+    CHECK_STR(size_label(70553706496, 0, 0, &a), "71B");
+    CHECK_STR(size_label(1431040, 0, 0, &a), "1.4M");
+    CHECK_STR(size_label(999, 0, 0, &a), "1.0K");
+    CHECK_STR(size_label(400, 0, 0, &a), "0.40K");
+    CHECK_STR(size_label(46702792704, 8, 5637144576, &a), "8x7.2B");
+    arena_release(&a);
+}
