@@ -588,11 +588,9 @@ static const struct qtype *fit(const struct tensor *t, const struct qtype *type,
         return NULL;
     }
     const struct qtype *instead = qtype_named(name);
-    if (!instead || row % (uint64_t)instead->block)
-        instead = qtype_named("f16");
     if (!instead)
         missing_type(name, t->name, f);
-    return instead;
+    return instead && row % (uint64_t)instead->block ? qtype_named("f16") : instead;
 }
 
 /* ---- what a converter does ---- */
