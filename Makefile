@@ -39,6 +39,7 @@ MAIN     := tools/bantam.c
 LIB_OBJ  := $(patsubst %.c,$(B)/%.o,$(filter-out $(MAIN),$(SOURCES))) \
             $(foreach i,$(ISAS),$(patsubst %.c,$(B)/$(i)/%.o,$(KERNELS)))
 UNIT_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/*.c))
+FUZZ     := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(filter-out %/replay.c,$(wildcard tests/fuzz/*.c)))
 
 all: $(BANTAM)
 
@@ -47,6 +48,9 @@ $(BANTAM): $(patsubst %.c,$(B)/%.o,$(MAIN)) $(B)/libbantam.a
 $(B)/unit: $(UNIT_OBJ) $(B)/libbantam.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/kernels: $(B)/tests/kernels.o $(B)/libbantam.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(FUZZ): $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(B)/libbantam.a
+	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/libbantam.a: $(LIB_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
@@ -62,7 +66,7 @@ endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
 -include $(wildcard $(B)/*.d $(B)/*/*.d $(B)/*/*/*.d $(B)/*/*/*/*.d)
 
-test: $(BANTAM) $(B)/unit $(B)/kernels
+test: $(BANTAM) $(B)/unit $(B)/kernels $(FUZZ)
 	@BUILD=$(B) BANTAM=$(BANTAM) SAN=$(SAN) tests/run.sh $(T)
 
 # The bundled model, quantized in one command and measured against the original.

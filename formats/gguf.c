@@ -13,6 +13,8 @@
 #include "formats/text.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,9 +46,16 @@ struct reader {
     struct fail *f;
 };
 
-static int fail_cut(struct reader *r, const char *what, const char *name)
+static int fail_cut(struct reader *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int fail_cut(struct reader *r, const char *format, ...)
 {
-    fail(r->f, FAIL_INPUT, "ends after %" PRIu64 " bytes inside %s%s%s", r->c.nbytes, what, *name ? " of " : "", name);
+    char inside[200];
+    va_list ap;
+
+    va_start(ap, format);
+    vsnprintf(inside, sizeof inside, format, ap);
+    va_end(ap);
+    fail(r->f, FAIL_INPUT, "ends after %" PRIu64 " bytes inside %s", r->c.nbytes, inside);
     return fail_hint(r->f, "the download is incomplete, or the header damaged: download the file again");
 }
 
@@ -58,7 +67,7 @@ static int read_version(struct reader *r)
     if (magic && memcmp(magic, "GGUF", 4) != 0)
         return fail(r->f, FAIL_INPUT, "does not start with the letters GGUF");
     if (!cursor_ok(&r->c))
-        return fail_cut(r, "the first 24 bytes", "");
+        return fail_cut(r, "the header");
     if (version == 1)
         return fail(r->f, FAIL_INPUT, "is GGUF version 1, of 2023; versions 2 and 3 are read");
     if (version >> 16 && !(version & 0xffff))
@@ -73,7 +82,7 @@ static int read_counts(struct reader *r)
     r->ntensors = cursor_u64(&r->c);
     r->nkeys = cursor_u64(&r->c);
     if (!cursor_ok(&r->c))
-        return fail_cut(r, "the first 24 bytes", "");
+        return fail_cut(r, "the header");
     if (r->nkeys > cursor_left(&r->c) / LEAST_KEY)
         return fail(r->f, FAIL_INPUT, "announces %" PRIu64 " keys, but only %" PRIu64 " bytes follow", r->nkeys,
                     cursor_left(&r->c));
@@ -90,8 +99,7 @@ static const char *read_name(struct reader *r, const char *kind, uint64_t i)
     const uint8_t *s = cursor_bytes(&r->c, n);
 
     if (!s) {
-        fail(r->f, FAIL_INPUT, "ends after %" PRIu64 " bytes inside the name of %s %" PRIu64, r->c.nbytes, kind, i);
-        fail_hint(r->f, "the download is incomplete, or the header damaged: download the file again");
+        fail_cut(r, "the name of %s %" PRIu64, kind, i);
         return NULL;
     }
     if (n == 0 || n > MAX_KEY || memchr(s, 0, n)) {
@@ -110,7 +118,7 @@ static int read_string(struct reader *r, struct meta_string *s, const char *key)
     const uint8_t *p = cursor_bytes(&r->c, n);
 
     if (!p)
-        return fail_cut(r, "the value", key);
+        return fail_cut(r, "the value of key '%s'", key);
     *s = (struct meta_string){ arena_copy(&r->m->arena, p, n), n };
     return 0;
 }
@@ -123,11 +131,11 @@ static int read_strings(struct reader *r, struct meta_array *a, const char *key)
     char *pool;
 
     if (a->n > cursor_left(&r->c) / sizeof(uint64_t))
-        return fail_cut(r, "the value", key);
+        return fail_cut(r, "the value of key '%s'", key);
     for (uint64_t i = 0; i < a->n; i++)
         cursor_bytes(&r->c, cursor_u64(&r->c));
     if (!cursor_ok(&r->c))
-        return fail_cut(r, "the value", key);
+        return fail_cut(r, "the value of key '%s'", key);
     pool = arena_raw(&r->m->arena, r->c.at - start.at);
     a->items = s = arena_array(&r->m->arena, struct meta_string, a->n);
     for (uint64_t i = 0; i < a->n; i++) {
@@ -156,7 +164,7 @@ static int read_numbers(struct reader *r, struct meta_array *a, const char *key)
     if (mul_u64(a->n, meta_type_bytes(a->type), &nbytes))
         p = cursor_bytes(&r->c, nbytes);
     if (!p)
-        return fail_cut(r, "the value", key);
+        return fail_cut(r, "the value of key '%s'", key);
     if (a->type == META_BOOL && !all_bools(p, nbytes))
         return fail(r->f, FAIL_INPUT, "key '%s' holds a bool that is neither 0 nor 1", key);
     a->items = memcpy(arena_raw(&r->m->arena, nbytes), p, nbytes);
@@ -172,7 +180,7 @@ static int read_arrays(struct reader *r, struct meta_array *a, const char *key, 
     if (depth == MAX_NESTING)
         return fail(r->f, FAIL_INPUT, "key '%s' holds arrays nested more than %d deep", key, MAX_NESTING);
     if (a->n > cursor_left(&r->c) / (sizeof(uint32_t) + sizeof(uint64_t)))
-        return fail_cut(r, "the value", key);
+        return fail_cut(r, "the value of key '%s'", key);
     a->items = item = arena_array(&r->m->arena, struct meta_array, a->n);
     for (uint64_t i = 0; i < a->n; i++)
         if (read_array(r, &item[i], key, depth + 1))
@@ -186,7 +194,7 @@ static int read_array(struct reader *r, struct meta_array *a, const char *key, i
 
     a->n = cursor_u64(&r->c);
     if (!cursor_ok(&r->c))
-        return fail_cut(r, "the value", key);
+        return fail_cut(r, "the value of key '%s'", key);
     if (type >= META_TYPES)
         return fail(r->f, FAIL_INPUT, "key '%s' is an array of unknown type %" PRIu32, key, type);
     a->type = (enum meta_type)type;
@@ -200,7 +208,7 @@ static int read_scalar(struct reader *r, struct meta_value *v, const char *key)
     const uint8_t *p = cursor_bytes(&r->c, meta_type_bytes(v->type));
 
     if (!p)
-        return fail_cut(r, "the value", key);
+        return fail_cut(r, "the value of key '%s'", key);
     if (v->type == META_BOOL && *p > 1)
         return fail(r->f, FAIL_INPUT, "key '%s' is a bool that is neither 0 nor 1", key);
     *v = meta_scalar(v->type, p);
@@ -212,7 +220,7 @@ static int read_value(struct reader *r, struct meta_value *v, const char *key)
     uint32_t type = cursor_u32(&r->c);
 
     if (!cursor_ok(&r->c))
-        return fail_cut(r, "the value", key);
+        return fail_cut(r, "the value of key '%s'", key);
     if (type >= META_TYPES)
         return fail(r->f, FAIL_INPUT, "key '%s' has unknown type %" PRIu32, key, type);
     v->type = (enum meta_type)type;
@@ -282,7 +290,7 @@ static int read_tensor(struct reader *r, uint64_t i)
     type = cursor_u32(&r->c);
     t.offset = cursor_u64(&r->c);
     if (!cursor_ok(&r->c))
-        return fail_cut(r, "the description of tensor", t.name);
+        return fail_cut(r, "the description of tensor '%s'", t.name);
     t.type = qtype_of_gguf(type);
     if (!t.type)
         return fail(r->f, FAIL_INPUT, "tensor '%s' has type number %" PRIu32 ", which is not known", t.name, type);

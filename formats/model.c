@@ -18,7 +18,7 @@ uint64_t tensor_row(const struct tensor *t)
 
 uint64_t tensor_rows(const struct tensor *t)
 {
-    uint64_t n = 1;
+    uint64_t n = tensor_row(t) ? 1 : 0;     /* [2^50, 0] must not keep a loop over rows busy */
 
     for (int i = 0; i + 1 < t->rank; i++)
         n *= t->shape[i];
@@ -136,14 +136,14 @@ static int refuse_pointer(const struct file *file, struct fail *f)
 {
     static const char start[] = "version https://git-lfs";
 
-    if (file->nbytes == 0)
+    if (file->nbytes == 0) {
         fail(f, FAIL_INPUT, "is empty");
-    else if (file->nbytes >= sizeof start - 1 && memcmp(file->data, start, sizeof start - 1) == 0)
+        fail_hint(f, "download the file again");
+    } else if (file->nbytes >= sizeof start - 1 && memcmp(file->data, start, sizeof start - 1) == 0) {
         fail(f, FAIL_INPUT, "was not downloaded: it is a git-lfs pointer of %" PRIu64 " bytes", file->nbytes);
-    else
-        return 0;
-    fail_hint(f, "run 'git lfs pull' in its directory, or download the file again");
-    return fail_in(f, file->path);
+        fail_hint(f, "run 'git lfs pull' in its directory, or download the file again");
+    }
+    return fail_in(f, file->path), failed(f) ? -1 : 0;
 }
 
 const struct file *mapped_model_add(struct model *m, const char *path, struct fail *f)
@@ -170,8 +170,12 @@ int mapped_model_tensor(struct model *m, const struct tensor *t, struct fail *f)
 
     if (tensor_check(t, f))
         return -1;
-    if (!name_index_add(&mm->seen, &m->arena, t->name))
-        return fail(f, FAIL_INPUT, "tensor '%s' stands twice in the model", t->name);
+    if (!name_index_add(&mm->seen, &m->arena, t->name)) {
+        const struct tensor *other = &m->tensor[name_index_find(&mm->seen, t->name)];
+
+        return fail(f, FAIL_INPUT, "tensor '%s' stands twice in the model, first in '%s'", t->name,
+                    path_base(m->file[other->file].path));
+    }
     m->tensor = arena_grow(&m->arena, m->tensor, &mm->tensors_cap, m->ntensors + 1, sizeof *m->tensor);
     m->tensor[m->ntensors++] = *t;
     return 0;

@@ -30,7 +30,7 @@ struct tensor {
 };
 
 uint64_t tensor_row(const struct tensor *);         /* weights in a row: shape[rank - 1], 1 for a scalar */
-uint64_t tensor_rows(const struct tensor *);        /* number of rows: the product of the other dimensions */
+uint64_t tensor_rows(const struct tensor *);        /* number of rows: the product of the others; 0 if rows are empty */
 uint64_t tensor_weights(const struct tensor *);
 uint64_t tensor_row_bytes(const struct tensor *);
 uint64_t tensor_bytes(const struct tensor *);       /* formats have refused what would overflow */
