@@ -15,9 +15,15 @@ static const struct arch *const table[] = {
 #undef ROW
 };
 
+static const char count_rows[] = {
+#define ROW(a) 0,
+#include "convert/archs.def"
+#undef ROW
+};
+
 size_t arch_count(void)
 {
-    return sizeof table / sizeof *table;
+    return sizeof count_rows;
 }
 
 const struct arch *arch_at(size_t i)

@@ -195,14 +195,15 @@ static bool is_lower(const char *word)
 
 const char *id_to_title(const char *id, struct arena *a)
 {
-    char *out = arena_alloc(a, strlen(id) + 2), *at = out;
+    size_t room = strlen(id) + 2, n = 0;
+    char *out = arena_alloc(a, room);
 
     for (char *rest = arena_strdup(a, id), *word; (word = strsep(&rest, "- \t\n")) != NULL;) {
         if (!*word)
             continue;
         if (is_lower(word) && !matches("v\\d+(?:\\.\\d+)*|\\d.*", word))
             capitalize(word);
-        at += sprintf(at, "%s%s", at > out ? " " : "", word);
+        n += (size_t)snprintf(out + n, room - n, "%s%s", n ? " " : "", word);
     }
     return out;
 }
@@ -422,7 +423,7 @@ static void put_origins(const struct general_source *s, struct meta *m, struct a
         put_origin(m, a, kind, 0, list, s->weights);
     } else if (cJSON_IsArray(list)) {
         meta_set_u32(m, a, count, (uint32_t)cJSON_GetArraySize(list));
-        cJSON_ArrayForEach(item, list)
+        for (item = list->child; item; item = item->next)
             put_origin(m, a, kind, n++, item, s->weights);
     }
 }

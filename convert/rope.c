@@ -187,7 +187,7 @@ static int put_longrope(struct conversion *c, const struct rope *r, struct fail 
  * is rounded correctly, where PyTorch's is off by one in the last place for one value in a hundred. */
 static float llama3_factor(float exponent, double theta, double factor, double low, double high, double old)
 {
-    float freq = 1.0f / (float)pow((float)theta, exponent);
+    float freq = 1.0f / (float)pow((double)(float)theta, (double)exponent);
     float wavelength = 1.0f / freq * (float)(2 * M_PI), smooth;
 
     if (wavelength < (float)(old / high))
@@ -275,22 +275,22 @@ static int find_theta(struct conversion *c, struct rope *r, struct fail *f)
     return r->theta > 0 ? 0 : fail(f, FAIL_INPUT, "'rope_theta' in config.json is %g", r->theta);
 }
 
-static int find_type(struct conversion *c, struct rope *r, const struct rope_type **type, struct fail *f)
+static const struct rope_type *find_type(struct conversion *c, struct rope *r, struct fail *f)
 {
     const char *both = r->object ? arena_printf(c->arena, "%s.rope_type|%s.type", r->object, r->object) : NULL;
     const cJSON *item = both ? config_use(c, both, "how positions are scaled", NULL) : NULL,
                 *old = both ? config_use(c, path(c, r, "type"), "how positions are scaled", NULL) : NULL;
+    const struct rope_type *type = NULL;
 
-    if (item && !cJSON_IsString(item))
-        return fail(f, FAIL_INPUT, "'%s.%s' in config.json is no string", r->object, item->string);
-    if (old && !cJSON_Compare(item, old, true))
-        return fail(f, FAIL_INPUT, "'rope_type' and 'type' in '%s' of config.json differ", r->object);
     r->type = item ? item->valuestring : "default";
-    *type = type_named(r->type);
-    if (!*type)
-        return fail(f, FAIL_INPUT, "'%s.rope_type' in config.json is '%s', which is not known (known: default, linear, dynamic, "
-                    "yarn, longrope, llama3)", r->object, r->type);
-    return 0;
+    if (item && !cJSON_IsString(item))
+        fail(f, FAIL_INPUT, "'%s.%s' in config.json is no string", r->object, item->string);
+    else if (old && !cJSON_Compare(item, old, true))
+        fail(f, FAIL_INPUT, "'rope_type' and 'type' in '%s' of config.json differ", r->object);
+    else if ((type = type_named(r->type)) == NULL)
+        fail(f, FAIL_INPUT, "'%s.rope_type' in config.json is '%s', which is not known (known: default, linear, dynamic, yarn, "
+             "longrope, llama3)", r->object, r->type);
+    return type;
 }
 
 /* The head's width, before put_head_dim() writes its keys: the order of keys is the reference's. */
@@ -317,7 +317,7 @@ int put_rope(struct conversion *c, const struct key_map *k, struct fail *f)
     const cJSON *partial;
 
     (void)k;
-    if (find_object(c, &r, f) || find_theta(c, &r, f) || find_type(c, &r, &type, f) || find_dims(c, &r, f))
+    if (find_object(c, &r, f) || find_theta(c, &r, f) || (type = find_type(c, &r, f)) == NULL || find_dims(c, &r, f))
         return -1;
     if (r.object && (partial = config_use(c, path(c, &r, "partial_rotary_factor"), "a check", NULL)) != NULL &&
         (!cJSON_IsNumber(partial) || partial->valuedouble != 1.0))
