@@ -31,6 +31,7 @@ static const struct option options[] = {
     { "metadata", 0, LIST, "KEY=TYPE:VALUE", AT(metadata),
       "set a key; TYPE: str, bool, u8 .. u64, i8 .. i64, f32, f64; repeatable" },
     { "pre-tokenizer", 0, STRING, "NAME", AT(pre_tokenizer), "the kind of pre-tokenizer, instead of recognizing it" },
+    { "ignore-key", 0, LIST, "KEY", AT(ignore_key), "a key of config.json that changes nothing in the result; repeatable" },
     { "tensor-type", 0, LIST, "REGEX=TYPE", AT(tensor_type), "tensors whose name matches get TYPE; repeatable" },
     { "output-type", 0, STRING, "TYPE", AT(output_type), "the encoding of output.weight" },
     { "embedding-type", 0, STRING, "TYPE", AT(embedding_type), "the encoding of token_embd.weight" },
@@ -175,7 +176,7 @@ static int parse_when(const char *text, enum progress_when *out)
 
 static void push(struct args *a, struct arg_list *list, const char *item)
 {
-    const char **longer = arena_array(&a->arena, const char *, list->n + 1);
+    const char **longer = arena_array(&a->arena, const char *, list->n + 2);
 
     if (list->n)
         memcpy(longer, list->item, list->n * sizeof *longer);

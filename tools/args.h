@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 struct arg_list {
-    const char **item;
+    const char **item;          /* NULL-terminated; NULL: none */
     size_t n;
 };
 
@@ -26,7 +26,7 @@ struct args {
     enum progress_when progress;
     const char *out, *type, *to, *pre_tokenizer, *output_type, *embedding_type;
     uint64_t split_size;
-    struct arg_list metadata, tensor_type;
+    struct arg_list metadata, tensor_type, ignore_key;
     bool pure, dry_run, allow_requantize;
     bool tensors, hashes;
     const char *against, *text, *tokens;

@@ -32,8 +32,8 @@ static int run_quantize(struct args *a, struct fail *f)
 }
 
 static const char *const convert_options[] = {
-    "out", "type", "to", "split-size", "metadata", "pre-tokenizer", "tensor-type", "output-type", "embedding-type", "pure",
-    "allow-requantize", "dry-run", "force", "verbose", NULL
+    "out", "type", "to", "split-size", "metadata", "pre-tokenizer", "ignore-key", "tensor-type", "output-type", "embedding-type",
+    "pure", "allow-requantize", "dry-run", "force", "verbose", NULL
 };
 
 const struct command command_convert = {
@@ -47,8 +47,8 @@ const struct command command_convert = {
 };
 
 static const char *const quantize_options[] = {
-    "out", "type", "split-size", "metadata", "pre-tokenizer", "tensor-type", "output-type", "embedding-type", "pure",
-    "allow-requantize", "dry-run", "force", "verbose", NULL
+    "out", "type", "split-size", "metadata", "pre-tokenizer", "ignore-key", "tensor-type", "output-type", "embedding-type",
+    "pure", "allow-requantize", "dry-run", "force", "verbose", NULL
 };
 
 const struct command command_quantize = {

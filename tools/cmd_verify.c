@@ -11,10 +11,10 @@
 
 enum { TEXT_LIMIT = 1 << 30 };
 
-static struct model *open_canonical(const char *path, struct vocab **v, struct fail *f)
+static struct model *open_canonical(const struct args *a, const char *path, struct vocab **v, struct fail *f)
 {
-    struct rename_options none = {0};
-    struct model *m = model_rename(model_open(path, f), &none, NULL, v, f);
+    struct rename_options rename = { .ignore_keys = a->ignore_key.item };
+    struct model *m = model_rename(model_open(path, f), &rename, NULL, v, f);
 
     if (!m)
         fail_in(f, path);
@@ -208,8 +208,8 @@ static int run_verify(struct args *a, struct fail *f)
         return fail(f, FAIL_USAGE, "'verify' needs --against ORIGINAL"), fail_hint(f, "the model that was converted or quantized");
     if (check_text(a, "verify", f))
         return -1;
-    original = open_canonical(a->against, &found, f);
-    candidate = original ? open_canonical(a->operand.item[0], NULL, f) : NULL;
+    original = open_canonical(a, a->against, &found, f);
+    candidate = original ? open_canonical(a, a->operand.item[0], NULL, f) : NULL;
     if (candidate)
         bad = verify(a, candidate, original, found, f);
     model_close(candidate);
@@ -218,7 +218,7 @@ static int run_verify(struct args *a, struct fail *f)
 }
 
 static const char *const verify_options[] = {
-    "against", "text", "context", "chunks", "max-kld", "max-ppl-ratio", NULL
+    "against", "text", "context", "chunks", "max-kld", "max-ppl-ratio", "ignore-key", NULL
 };
 
 const struct command command_verify = {
@@ -269,13 +269,13 @@ static int run_perplexity(struct args *a, struct fail *f)
 
     if (check_text(a, "perplexity", f))
         return -1;
-    if ((m = open_canonical(a->operand.item[0], &found, f)))
+    if ((m = open_canonical(a, a->operand.item[0], &found, f)))
         bad = perplexity(a, m, found, f);
     model_close(m);
     return bad;
 }
 
-static const char *const perplexity_options[] = { "text", "context", "chunks", NULL };
+static const char *const perplexity_options[] = { "text", "context", "chunks", "ignore-key", NULL };
 
 const struct command command_perplexity = {
     .name = "perplexity", .operands = "MODEL", .about = "one model alone on a text",
@@ -325,13 +325,13 @@ static int run_logits(struct args *a, struct fail *f)
         return -1;
     if (!a->force && path_exists(a->out))
         return fail(f, FAIL_USAGE, "'%s' exists already", a->out), fail_hint(f, "--force replaces it");
-    if ((m = open_canonical(a->operand.item[0], NULL, f)))
+    if ((m = open_canonical(a, a->operand.item[0], NULL, f)))
         bad = write_logits(a, m, ids, n, f);
     model_close(m);
     return bad;
 }
 
-static const char *const logits_options[] = { "tokens", "out", "force", NULL };
+static const char *const logits_options[] = { "tokens", "out", "force", "ignore-key", NULL };
 
 const struct command command_logits = {
     .name = "logits", .operands = "MODEL", .about = "raw logits for given token ids",

@@ -169,7 +169,7 @@ static int check_tokenizer(struct job *j, struct fail *f)
 static int open_canonical(struct job *j, bool as_converted, struct fail *f)
 {
     const struct args *a = j->args;
-    struct rename_options rename = { .pre_tokenizer = a->pre_tokenizer };
+    struct rename_options rename = { .pre_tokenizer = a->pre_tokenizer, .ignore_keys = a->ignore_key.item };
 
     j->model = model_rename(model_open(j->source, f), &rename, &j->account, &j->vocab, f);
     if (!j->model)
