@@ -46,19 +46,22 @@ struct cells {
 
 /* ---- the best candidate of a place ---- */
 
+#define LATTICE_NONE 0xffffffffu        /* no candidate costs less than FLT_MAX: only with weights above about 1e15 */
+
 #ifdef __AVX2__
-/* cost[v] holds those of eight candidates each. The first of the smallest, or the first of all if none is finite. */
-static inline int lattice_first_min(const __m256 *cost, int n, __m256 least)
+/* cost[v] holds those of eight candidates each, `least` the smallest of each lane. The first of the smallest. */
+static inline uint32_t lattice_cheapest(const uint16_t *list, const __m256 *cost, int n, __m256 least)
 {
     least = _mm256_min_ps(least, _mm256_permute2f128_ps(least, least, 1));
     least = _mm256_min_ps(least, _mm256_shuffle_ps(least, least, 0x4e));
     least = _mm256_min_ps(least, _mm256_shuffle_ps(least, least, 0xb1));
-    for (int v = 0; v < n; v++) {
-        int equal = _mm256_movemask_ps(_mm256_cmp_ps(cost[v], least, _CMP_EQ_OQ));
-        if (equal)
-            return 8 * v + __builtin_ctz((unsigned)equal);
-    }
-    return 0;
+    if (_mm256_cvtss_f32(least) < FLT_MAX)
+        for (int v = 0; v < n; v++) {
+            int equal = _mm256_movemask_ps(_mm256_cmp_ps(cost[v], least, _CMP_EQ_OQ));
+            if (equal)
+                return list[8 * v + __builtin_ctz((unsigned)equal)];
+        }
+    return LATTICE_NONE;
 }
 
 static inline __m256 lattice_cost(__m256 value, __m256 x, __m256 w)
@@ -94,7 +97,7 @@ static inline uint32_t lattice_nearest8(const struct lattice *l, uint32_t spot, 
         cost[v] = sum;
         least = _mm256_min_ps(sum, least);
     }
-    return list[lattice_first_min(cost, n, least)];
+    return lattice_cheapest(list, cost, n, least);
 }
 
 /* The same for 4 weights and 8 levels: level i is worth (2i + 1) * scale. */
@@ -116,14 +119,15 @@ static inline uint32_t lattice_nearest4(const struct lattice *l, uint32_t spot, 
         cost[v] = sum;
         least = _mm256_min_ps(sum, least);
     }
-    return list[lattice_first_min(cost, n, least)];
+    return lattice_cheapest(list, cost, n, least);
 }
 #else
 static inline uint32_t lattice_nearest(const struct lattice *l, uint32_t spot, int dims, int bits,
                                        const float table[8][8])
 {
     const uint16_t *list = l->near + 8 * (spot >> 8);
-    int n = 8 * (int)(spot & 255), best = 0;
+    int n = 8 * (int)(spot & 255);
+    uint32_t best = LATTICE_NONE;
     float least = FLT_MAX;
 
     for (int j = 0; j < n; j++) {
@@ -132,10 +136,10 @@ static inline uint32_t lattice_nearest(const struct lattice *l, uint32_t spot, i
             sum += table[i][list[j] >> bits * i & ((1 << bits) - 1)];
         if (sum < least) {
             least = sum;
-            best = j;
+            best = list[j];
         }
     }
-    return list[best];
+    return best;
 }
 
 static inline uint32_t lattice_nearest8(const struct lattice *l, uint32_t spot, const float *x, const float *w,
@@ -163,6 +167,7 @@ static inline uint32_t lattice_nearest4(const struct lattice *l, uint32_t spot, 
 }
 #endif
 
+/* The point for a place. Where none has a finite cost ggml ends the program; here it is the first candidate. */
 static inline uint32_t lattice_settle(const struct lattice *l, struct lattice_rule r, uint32_t code, const float *x,
                                       const float *w, float scale)
 {
@@ -170,9 +175,9 @@ static inline uint32_t lattice_settle(const struct lattice *l, struct lattice_ru
 
     if (spot & (LATTICE_ON | LATTICE_ONLY))
         return spot;
-    if (r.bits == 3)
-        return lattice_nearest4(l, spot, x, w, scale);
-    return lattice_nearest8(l, spot, x, w, (const float[3]){ scale, scale * 3, scale * 5 });
+    uint32_t point = r.bits == 3 ? lattice_nearest4(l, spot, x, w, scale) :
+                     lattice_nearest8(l, spot, x, w, (const float[3]){ scale, scale * 3, scale * 5 });
+    return point == LATTICE_NONE ? l->near[8 * (spot >> 8)] : point;
 }
 
 /* ---- one scale for each cell ---- */
@@ -366,33 +371,40 @@ static inline void lattice_make_even(struct lattice_rule r, struct cells *c, int
     }
 }
 
-/* Reads `live` cells from x on; c->row_w holds their importance. */
+/* Reads `live` cells from x on, signs and all; row_w holds their importance already. */
 static inline void lattice_read_cells(struct lattice_rule r, struct cells *c, const float *x, int live)
 {
     for (int n = 0; n < live; n++)
-        for (int i = 0; i < r.size; i++)
-            c->row_x[n][i] = fabsf(x[n * r.size + i]);
+        memcpy(c->row_x[n], x + n * r.size, (size_t)r.size * sizeof *x);
     for (int n = live; n < CELLS; n++) {
         memset(c->row_x[n], 0, sizeof c->row_x[n]);
         memset(c->row_w[n], 0, sizeof c->row_w[n]);
     }
     for (int v = 0; v < VECTORS; v++) {
-        int here = live - v * LANES < LANES ? live - v * LANES : LANES;
-        columns(x + v * LANES * r.size, (size_t)r.size, r.size, here, c->x[v]);
+        columns(c->row_x[v * LANES], CELL_MAX, r.size, LANES, c->x[v]);
         columns(c->row_w[v * LANES], CELL_MAX, r.size, LANES, c->w[v]);
-        lattice_split_signs(r, c, v);
-        if (r.even_signs)
-            lattice_make_even(r, c, v);
-        c->max[v] = c->x[v][0];
-        for (int i = 1; i < r.size; i++)
-            c->max[v] = vmax(c->max[v], c->x[v][i]);
-        c->skip[v] = c->max[v] < r.zero_below;
+        c->max[v] = (vf){ 0 };
         for (int k = 0; k < r.size / r.group; k++)
             c->point[k][v] = vi_all(r.redo == REDO_MOVED ? INT32_MIN : 0);
     }
-    for (int n = 0; n < live; n++)
-        for (int i = 0; i < r.size; i++)
+}
+
+/* Weights become magnitudes and signs, the rows of importance their square roots. */
+static inline void lattice_take_signs(struct lattice_rule r, struct cells *c)
+{
+    for (int n = 0; n < CELLS; n++)
+        for (int i = 0; i < r.size; i++) {
+            c->row_x[n][i] = fabsf(c->row_x[n][i]);
             c->row_w[n][i] = sqrtf(c->row_w[n][i]);
+        }
+    for (int v = 0; v < VECTORS; v++) {
+        lattice_split_signs(r, c, v);
+        if (r.even_signs)
+            lattice_make_even(r, c, v);
+        for (int i = 0; i < r.size; i++)
+            c->max[v] = vmax(c->max[v], c->x[v][i]);
+        c->skip[v] = c->max[v] < r.zero_below;
+    }
 }
 
 /* ---- super-blocks ---- */
@@ -474,9 +486,9 @@ static inline bool lattice_skipped(const struct cells *c, int n)
     return c->skip[n / LANES][n % LANES];
 }
 
-/* Writes the 4-bit scales of `cells` cells from `first` on and returns the largest over 31, 0 if all are 0. The
- * scale stored as s is worth 2 * s + 1 times that. */
-static inline float lattice_scales(const struct cells *c, int first, int cells, uint8_t *scale)
+/* Rounds the scales of `cells` cells from `first` on to 0..top and returns the largest. Their unit is the largest over
+ * `odd`; a scale stored as s is worth 2 * s + 1 units. */
+static inline float lattice_scales(const struct cells *c, int first, int cells, float odd, int top, uint8_t *scale)
 {
     float largest = 0, s[CELLS];
 
@@ -484,15 +496,15 @@ static inline float lattice_scales(const struct cells *c, int first, int cells, 
         vf_store(s + v * LANES, c->scale[v]);
     for (int n = 0; n < cells; n++)
         largest = largest > s[first + n] ? largest : s[first + n];
-    float d = largest / 31, inverse = 1 / d;
+    float inverse = 1 / (largest / odd);
     for (int n = 0; n < cells; n++) {
         float shifted = inverse * s[first + n] - 1 + 25165824.0f;
         int32_t bits;
         memcpy(&bits, &shifted, sizeof bits);
         bits = (bits & 0x007fffff) - 0x00400000;
-        scale[n] = (uint8_t)(bits < 0 ? 0 : bits > 15 ? 15 : bits);
+        scale[n] = (uint8_t)(bits < 0 ? 0 : bits > top ? top : bits);
     }
-    return largest > 0 ? d : 0;
+    return largest;
 }
 
 #endif

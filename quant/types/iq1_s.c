@@ -1,8 +1,7 @@
 /* iq1_s.c - 1.56 bits per weight: points of 2048 with levels -1, 0, 1, a scale and a shift per 32 weights;
  * ggml's block_iq1_s. */
-#include "quant/half.h"
 #include "quant/kernel.h"
-#include "quant/lattice.h"
+#include "quant/ternary_search.h"
 
 #define N 256
 
@@ -31,6 +30,107 @@ static void decode(const void *in, float *out, size_t nblocks)
     }
 }
 
+static const struct lattice_rule rule = { .size = 32, .group = 8, .bits = 2, .zero_below = 1e-12f, .redo = REDO_ALL,
+                                          .sigma = 2 };
+
+#define SIZE 32                 /* weights per cell */
+#define LOW (-1 + TERNARY_SHIFT)        /* levels shifted up; shifted down they are the negatives, in reverse */
+#define HIGH (1 + TERNARY_SHIFT)
+
+/* What the sums of a split owe to the weights before its first border and after its second one, when shifted up
+ * (index 0) or down. */
+struct parts {
+    vf x[SIZE + 1], w[SIZE + 1];                        /* sums of w * x and of w over the first weights */
+    vf low_x[2][SIZE + 1], low_w[2][SIZE + 1], high_x[2][SIZE + 1], high_w[2][SIZE + 1];
+};
+
+static void sum_parts(struct parts *p, const struct sorted *s)
+{
+    const float low[2] = { LOW, -HIGH }, high[2] = { HIGH, -LOW };
+
+    p->x[0] = p->w[0] = (vf){ 0 };
+    for (int j = 0; j < SIZE; j++) {
+        p->x[j + 1] = p->x[j] + s->w[j] * s->x[j];
+        p->w[j + 1] = p->w[j] + s->w[j];
+    }
+    for (int h = 0; h < 2; h++)
+        for (int j = 0; j <= SIZE; j++) {
+            p->low_x[h][j] = p->x[j] * low[h];
+            p->low_w[h][j] = p->w[j] * low[h] * low[h];
+            p->high_x[h][j] = (p->x[SIZE] - p->x[j]) * high[h];
+            p->high_w[h][j] = (p->w[SIZE] - p->w[j]) * high[h] * high[h];
+        }
+}
+
+/* shift: 1 up, -1 down. */
+static struct split best_split(const struct parts *p, vf max)
+{
+    struct split b = ternary_no_split(max);
+
+    for (int i = 0; i <= SIZE; i++)
+        for (int j = i; j <= SIZE; j++) {
+            vf mid_x = (p->x[j] - p->x[i]) * TERNARY_SHIFT, mid_w = (p->w[j] - p->w[i]) * TERNARY_SHIFT * TERNARY_SHIFT;
+            vf up_x = p->low_x[0][i] + mid_x + p->high_x[0][j], up_w = p->low_w[0][i] + mid_w + p->high_w[0][j];
+            vf down_x = p->low_x[1][i] - mid_x + p->high_x[1][j], down_w = p->low_w[1][i] + mid_w + p->high_w[1][j];
+
+            if (!vany((up_x * up_x > b.best * up_w) | (down_x * down_x > b.best * down_w)))
+                continue;
+            ternary_keep(&b, up_x, up_w, i, j, 1);
+            ternary_keep(&b, down_x, down_w, i, j, -1);
+        }
+    return b;
+}
+
+/* c->sign[0] takes the shift, -1 or 1. */
+static void search(const struct lattice *l, struct cells *c)
+{
+    vf shift[CELL_MAX / 8][VECTORS];
+    vi moved[VECTORS];
+    struct sorted s;
+    struct parts p;
+
+    for (int v = 0; v < VECTORS; v++) {
+        for (int i = 0; i < SIZE; i++)
+            c->max[v] = vmax(c->max[v], vabs(c->x[v][i]));
+        c->skip[v] = c->max[v] < rule.zero_below;
+        ternary_sort(&s, SIZE, c->x[v], c->w[v]);
+        sum_parts(&p, &s);
+        struct split b = best_split(&p, c->max[v]);
+        ternary_take_split(c, v, SIZE, &s, &b, 0);
+        c->sign[0][v] = b.shift;
+        for (int k = 0; k < SIZE / 8; k++)
+            shift[k][v] = vfloat(b.shift) * TERNARY_SHIFT;
+    }
+    ternary_settle(l, c, SIZE, shift, moved);
+    ternary_refit(c, SIZE, shift, moved);
+}
+
+static void pack(const struct lattice *l, const struct cells *c, int first, void *out)
+{
+    struct iq1_s *y = out;
+    uint8_t scale[N / SIZE];
+    float largest = lattice_scales(c, first, N / SIZE, 15, 7, scale);
+
+    memset(y, 0, sizeof *y);
+    y->d = f16_from_f32(largest / 15 * 1.125f);
+    for (int n = 0; n < N / SIZE; n++) {
+        bool skipped = lattice_skipped(c, first + n), down = !skipped && c->sign[0][(first + n) / LANES][(first + n) % LANES] < 0;
+        unsigned high = largest == 0 ? 0 : (unsigned)(scale[n] | down << 3) << 12;
+
+        for (int k = 0; k < 4 && !skipped; k++) {
+            uint32_t number = lattice_number(l, 2, c, k, first + n);
+            y->q[4 * n + k] = (uint8_t)number;
+            high |= number >> 8 << 3 * k;
+        }
+        y->high[n] = (uint16_t)high;
+    }
+}
+
+static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)
+{
+    lattice_encode(rule, lattice_open(LATTICE_IQ1), in, weight, out, nrows, row_blocks, sizeof(struct iq1_s), search, pack);
+}
+
 QTYPE(iq1_s) = { .name = "iq1_s", .label = "IQ1_S", .gguf_id = 19, .block = N, .nbytes = sizeof(struct iq1_s),
                 .needs_weight = true,
-                .decode = decode };
+                .decode = decode, .encode = encode };

@@ -36,6 +36,7 @@ static const struct lattice_rule rule = { .size = 16, .group = 8, .bits = 2, .st
 
 static void search(const struct lattice *l, struct cells *c)
 {
+    lattice_take_signs(rule, c);
     for (int v = 0; v < VECTORS; v++)
         c->scale[v] = c->max[v] / 5;
     lattice_try_scales(l, rule, c, c->max);
@@ -46,12 +47,12 @@ static void pack(const struct lattice *l, const struct cells *c, int first, void
 {
     struct iq2_xs *y = out;
     uint8_t scale[N / 16];
-    float d = lattice_scales(c, first, N / 16, scale);
+    float largest = lattice_scales(c, first, N / 16, 31, 15, scale);
 
     memset(y, 0, sizeof *y);
-    if (d == 0)
+    if (largest == 0)
         return;
-    y->d = f16_from_f32(d);
+    y->d = f16_from_f32(largest / 31);
     for (int n = 0; n < N / 16; n++) {
         y->scale[n / 2] |= (uint8_t)(scale[n] << 4 * (n % 2));
         for (int k = 0; k < 2 && !lattice_skipped(c, first + n); k++)

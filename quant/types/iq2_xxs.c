@@ -119,6 +119,7 @@ static void search(const struct lattice *l, struct cells *c)
 {
     vf largest[VECTORS];
 
+    lattice_take_signs(rule, c);
     for (int v = 0; v < VECTORS; v++) {
         c->scale[v] = guess_scale(c->x[v], c->w[v], c->max[v]);
         largest[v] = c->scale[v] * 3;
@@ -132,12 +133,12 @@ static void pack(const struct lattice *l, const struct cells *c, int first, void
 {
     struct iq2_xxs *y = out;
     uint8_t scale[N / 32];
-    float d = lattice_scales(c, first, N / 32, scale);
+    float largest = lattice_scales(c, first, N / 32, 31, 15, scale);
 
     memset(y, 0, sizeof *y);
-    if (d == 0)
+    if (largest == 0)
         return;
-    y->d = f16_from_f32(d);
+    y->d = f16_from_f32(largest / 31);
     for (int n = 0; n < N / 32; n++) {
         uint32_t word[2] = { 0, (uint32_t)scale[n] << 28 };
         for (int k = 0; k < 4 && !lattice_skipped(c, first + n); k++) {

@@ -38,6 +38,7 @@ static const struct lattice_rule rule = { .size = 32, .group = 4, .bits = 3, .st
 
 static void search(const struct lattice *l, struct cells *c)
 {
+    lattice_take_signs(rule, c);
     for (int v = 0; v < VECTORS; v++)
         c->scale[v] = c->max[v] / 15;
     lattice_try_scales(l, rule, c, c->max);
@@ -48,12 +49,12 @@ static void pack(const struct lattice *l, const struct cells *c, int first, void
 {
     struct iq3_xxs *y = out;
     uint8_t scale[N / 32];
-    float d = lattice_scales(c, first, N / 32, scale);
+    float largest = lattice_scales(c, first, N / 32, 31, 15, scale);
 
     memset(y, 0, sizeof *y);
-    if (d == 0)
+    if (largest == 0)
         return;
-    y->d = f16_from_f32(d * 1.0125f);
+    y->d = f16_from_f32(largest / 31 * 1.0125f);
     for (int n = 0; n < N / 32; n++) {
         uint32_t word = (uint32_t)scale[n] << 28;
         for (int k = 0; k < 8 && !lattice_skipped(c, first + n); k++) {
