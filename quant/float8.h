@@ -13,21 +13,28 @@ static inline vf float8(vi byte, int shift, float scale, int nan)
     return (vf)((vi)x | (((byte & 0x7f) == nan) & 0x7fc00000));
 }
 
+static inline void decode16_float8(const uint8_t byte[16], float out[16], int shift, float scale, int nan)
+{
+    vi code[16 / LANES];
+
+    bytes_load(byte, code);
+    for (int k = 0; k < 16 / LANES; k++)
+        vf_store(out + LANES * k, float8(code[k], shift, scale, nan));
+}
+
 static inline void decode_float8(const void *in, float *out, size_t n, int shift, float scale, int nan)
 {
     const uint8_t *byte = in;
+    uint8_t last[16] = { 0 };
+    float x[16];
+    size_t i = 0;
 
-    for (size_t i = 0; i < n; i += 16) {
-        size_t live = n - i < 16 ? n - i : 16;
-        vi code[16 / LANES];
-        uint8_t last[16] = { 0 };
-        float x[16];
-
-        memcpy(last, byte + i, live);
-        bytes_load(last, code);
-        for (int k = 0; k < 16 / LANES; k++)
-            vf_store(x + LANES * k, float8(code[k], shift, scale, nan));
-        memcpy(out + i, x, live * sizeof *x);
+    for (; i + 16 <= n; i += 16)
+        decode16_float8(byte + i, out + i, shift, scale, nan);
+    if (i < n) {
+        memcpy(last, byte + i, n - i);
+        decode16_float8(last, x, shift, scale, nan);
+        memcpy(out + i, x, (n - i) * sizeof *x);
     }
 }
 

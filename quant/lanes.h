@@ -320,6 +320,43 @@ static inline vf vfold(vf v[LANES], int want_max)
     return v[0];
 }
 
+/* Lane k: the largest magnitude among the n weights of group k, which stands at x + n * k; 0 for groups from
+ * `live` on. n is a multiple of LANES. */
+static inline vf vtops(const float *x, int n, int live)
+{
+    vf top[LANES] = { 0 };
+
+    for (int k = 0; k < live; k++) {
+        top[k] = vabs(vf_load(x + n * k));
+        for (int i = LANES; i < n; i += LANES)
+            top[k] = vmax(top[k], vabs(vf_load(x + n * k + i)));
+    }
+    return vfold(top, 1);
+}
+
+/* How many of n groups fit into lanes. */
+static inline int at_most_lanes(size_t n)
+{
+    return n < LANES ? (int)n : LANES;
+}
+
+/* table[index], index 0..15. */
+static inline vf vlookup(const float table[16], vi index)
+{
+#if LANES == 16
+    return (vf)_mm512_permutexvar_ps((__m512i)index, _mm512_loadu_ps(table));
+#elif LANES == 8
+    __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), (__m256i)index);
+    __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), (__m256i)index);
+    return (vf)_mm256_blendv_ps(low, high, (__m256)(index << 28));
+#else
+    vf v;
+    for (int k = 0; k < LANES; k++)
+        v[k] = table[index[k]];
+    return v;
+#endif
+}
+
 /* The low bytes of 16 integers. */
 static inline void bytes_store(uint8_t *out, const vi q[16 / LANES])
 {

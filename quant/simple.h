@@ -217,11 +217,6 @@ SEARCH void round_searched(const struct simple *f, const float *in, const float 
     }
 }
 
-static inline int at_most_lanes(size_t n)
-{
-    return n < LANES ? (int)n : LANES;
-}
-
 /* Mean squares of up to LANES rows of n weights, each summed from left to right. */
 SEARCH void row_variances(const float *x, size_t n, int live, float *variance)
 {
@@ -262,7 +257,10 @@ SEARCH void encode_simple(struct simple f, const float *in, const float *weight,
         return;
     }
     for (size_t n = 0; n < nblocks; n += LANES)
-        round_plain(&f, in + N * n, y + f.nbytes * n, at_most_lanes(nblocks - n));
+        if (nblocks - n >= LANES)
+            round_plain(&f, in + N * n, y + f.nbytes * n, LANES);   /* a constant: compilers unroll its loops */
+        else
+            round_plain(&f, in + N * n, y + f.nbytes * n, (int)(nblocks - n));
 }
 
 #endif

@@ -23,15 +23,10 @@ static void decode(const void *in, float *restrict out, size_t nblocks)
 }
 
 /* LANES blocks side by side: only the scales need lanes, the weights stay where they lie. */
-static void encode_lanes(const float *x, struct q8_0 *y, int live)
+static inline __attribute__((always_inline)) void encode_lanes(const float *x, struct q8_0 *y, int live)
 {
-    vf top[LANES] = { 0 };
     float inverse[LANES];
-
-    for (int k = 0; k < live; k++)
-        for (int i = 0; i < STEPS; i++)
-            top[k] = vmax(top[k], vabs(vf_load(x + N * k + LANES * i)));
-    vf d = vfold(top, 1) / 127;
+    vf d = vtops(x, N, live) / 127;
     vu half = vf16_from_f32(d);
     vf_store(inverse, pick(d > 0, 1 / d, d));
     for (int k = 0; k < live; k++) {
@@ -49,13 +44,14 @@ static void encode_lanes(const float *x, struct q8_0 *y, int live)
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)
 {
     struct q8_0 *y = out;
-    size_t nblocks = nrows * row_blocks, n = 0;
+    size_t nblocks = nrows * row_blocks;
 
     (void)weight;               /* plain rounding has no use for importance */
-    for (; n + LANES <= nblocks; n += LANES)
-        encode_lanes(in + N * n, y + n, LANES);
-    if (n < nblocks)
-        encode_lanes(in + N * n, y + n, (int)(nblocks - n));
+    for (size_t n = 0; n < nblocks; n += LANES)
+        if (nblocks - n >= LANES)
+            encode_lanes(in + N * n, y + n, LANES);     /* a constant: compilers unroll its loops */
+        else
+            encode_lanes(in + N * n, y + n, (int)(nblocks - n));
 }
 
 QTYPE(q8_0) = { .name = "q8_0", .label = "Q8_0", .gguf_id = 8, .block = N, .nbytes = sizeof(struct q8_0),
