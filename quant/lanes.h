@@ -402,4 +402,37 @@ static inline void bytes_load(const uint8_t *in, vi q[16 / LANES])
 #endif
 }
 
+/* 32 codes of four bits to 16 bytes: byte j holds code j in its low half and code j + 16 in its high half. Higher
+ * bits of a code are dropped. */
+static inline void nibbles_store(uint8_t *out, const vi code[32 / LANES])
+{
+    vi pair[16 / LANES];
+
+    for (int i = 0; i < 16 / LANES; i++)
+        pair[i] = (code[i] & 15) | code[i + 16 / LANES] << 4;
+    bytes_store(out, pair);
+}
+
+static inline void nibbles_load(const uint8_t *in, vi code[32 / LANES])
+{
+    vi pair[16 / LANES];
+
+    bytes_load(in, pair);
+    for (int i = 0; i < 16 / LANES; i++) {
+        code[i] = pair[i] & 15;
+        code[i + 16 / LANES] = pair[i] >> 4;
+    }
+}
+
+/* Codes of 32 weights with a block per lane, q[i] lane k, to codes with a weight per lane: block k has the 32 / LANES
+ * vectors from code[32 / LANES * k] on. q is used up. */
+static inline void codes_turn(vi q[32], vi code[32])
+{
+    for (int i = 0; i < 32; i += LANES) {
+        vtranspose((vf *)q + i);
+        for (int k = 0; k < LANES; k++)
+            code[32 / LANES * k + i / LANES] = q[i + k];
+    }
+}
+
 #endif

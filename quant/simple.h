@@ -38,12 +38,9 @@ static inline void half_store(uint8_t *p, uint32_t h)
 
 SEARCH void levels_store(const struct simple *f, uint8_t *y, const vi code[STEPS])
 {
-    vi pair[STEPS / 2];
     uint32_t bits = 0;
 
-    for (int i = 0; i < STEPS / 2; i++)
-        pair[i] = (code[i] & 15) | code[i + STEPS / 2] << 4;
-    bytes_store(y + f->low, pair);
+    nibbles_store(y + f->low, code);
     if (!f->high)
         return;
     for (int i = 0; i < STEPS; i++)
@@ -53,14 +50,9 @@ SEARCH void levels_store(const struct simple *f, uint8_t *y, const vi code[STEPS
 
 SEARCH void levels_load(const struct simple *f, const uint8_t *y, vi code[STEPS])
 {
-    vi pair[STEPS / 2];
     int32_t bits;
 
-    bytes_load(y + f->low, pair);
-    for (int i = 0; i < STEPS / 2; i++) {
-        code[i] = pair[i] & 15;
-        code[i + STEPS / 2] = pair[i] >> 4;
-    }
+    nibbles_load(y + f->low, code);
     if (!f->high)
         return;
     memcpy(&bits, y + f->high, sizeof bits);
@@ -172,16 +164,6 @@ SEARCH void round_plain(const struct simple *f, const float *x, uint8_t *y, int 
     }
 }
 
-/* Levels with a block per lane to levels with a weight per lane: those of block k at code[STEPS * k]. */
-SEARCH void levels_turn(vi q[N], vi code[N])
-{
-    for (int i = 0; i < N; i += LANES) {
-        vtranspose((vf *)q + i);
-        for (int k = 0; k < LANES; k++)
-            code[STEPS * k + i / LANES] = q[i + k];
-    }
-}
-
 /* The same with importance w of each weight, and the mean square of the blocks' row. */
 SEARCH void round_searched(const struct simple *f, const float *in, const float *importance, float variance,
                            uint8_t *y, int live)
@@ -208,7 +190,7 @@ SEARCH void round_searched(const struct simple *f, const float *in, const float 
             q[i] = level_int((x[i] + fit.cut.shift) * fit.cut.gain, -half, half - 1) + f->levels / 2;
     }
     vu dhalf = vf16_from_f32(d), mhalf = vf16_from_f32(m);
-    levels_turn(q, code);
+    codes_turn(q, code);
     for (int k = 0; k < live; k++, y += f->nbytes) {
         levels_store(f, y, code + STEPS * k);
         half_store(y, dhalf[k]);
