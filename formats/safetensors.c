@@ -147,7 +147,8 @@ static int place_tensors(struct reader *r, struct tensor *t, size_t n)
 {
     uint64_t at = 0;
 
-    qsort(t, n, sizeof *t, by_offset);
+    if (n)
+        qsort(t, n, sizeof *t, by_offset);
     for (size_t i = 0; i < n; i++) {
         if (t[i].offset < at)
             return fail(r->f, FAIL_INPUT, "tensors '%s' and '%s' overlap by %" PRIu64 " bytes", t[i - 1].name, t[i].name,
