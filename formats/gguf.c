@@ -22,6 +22,7 @@ enum {
     DEFAULT_ALIGNMENT = 32, MAX_RANK = 4,       /* ggml's GGML_MAX_DIMS */
     MAX_NAME = 64,                              /* ggml's GGML_MAX_NAME, with its NUL: binding for what we write */
     MAX_KEY = 65535, MAX_NESTING = 8,
+    MAX_ALIGNMENT = 1 << 20,                    /* ours: padding must not dwarf what it pads */
     LEAST_KEY = 8 + 1 + 4 + 1, LEAST_TENSOR = 8 + 1 + 4 + 4 + 8,
 };
 
@@ -259,8 +260,9 @@ static uint64_t alignment_of(const struct meta *meta, struct fail *f)
         fail(f, FAIL_INPUT, "key '%s' is of type %s, not uint32", KEY_ALIGNMENT, meta_type_name(v->type));
         return 0;
     }
-    if (v->u == 0 || (v->u % 8 && v->u & (v->u - 1))) {
-        fail(f, FAIL_INPUT, "key '%s' is %" PRIu64 ", neither a power of two nor a multiple of eight", KEY_ALIGNMENT, v->u);
+    if (v->u == 0 || v->u > MAX_ALIGNMENT || (v->u % 8 && v->u & (v->u - 1))) {
+        fail(f, FAIL_INPUT, "key '%s' is %" PRIu64 ", which is no power of two or multiple of eight up to %d", KEY_ALIGNMENT,
+             v->u, MAX_ALIGNMENT);
         return 0;
     }
     return v->u;

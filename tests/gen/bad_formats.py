@@ -79,6 +79,7 @@ def gguf_cases():
     put("array-nested-9.gguf", gguf([key("a", ARRAY, nest(8))]))
     put("alignment-type.gguf", gguf([key("general.alignment", I32, struct.pack("<i", 32))], ONE, DATA))
     put("alignment-0.gguf", gguf([u32("general.alignment", 0)], ONE, DATA))
+    put("alignment-2-to-31.gguf", gguf([u32("general.alignment", 2**31)]))
     put("alignment-12.gguf", gguf([u32("general.alignment", 12)], ONE, DATA, align=12))
     put("tensor-cut.gguf", gguf([ARCH], [tensor("a" * 40, [8])[:-12]], align=1))
     put("tensor-rank-5.gguf", gguf([ARCH], [tensor("a", [1, 1, 1, 1, 8])], DATA))
