@@ -45,8 +45,10 @@ static cJSON *unfold(struct unfold *u, int id, int depth)
         out = cJSON_CreateObject();
         for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top; p++) {
             yaml_node_t *key = yaml_document_get_node(u->document, p->key);
-            if (key && key->type == YAML_SCALAR_NODE)
-                cJSON_AddItemToObject(out, (const char *)key->data.scalar.value, unfold(u, p->value, depth + 1));
+            if (!key || key->type != YAML_SCALAR_NODE)
+                continue;
+            cJSON_DeleteItemFromObjectCaseSensitive(out, (const char *)key->data.scalar.value);     /* the last one counts */
+            cJSON_AddItemToObject(out, (const char *)key->data.scalar.value, unfold(u, p->value, depth + 1));
         }
         return out;
     default:
