@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -26,7 +27,7 @@ enum { GAP = 64 };
 enum { GAP = 0 };
 #endif
 
-enum { ALIGN = 64, FIRST_BLOCK = 16 << 10, LARGEST_STEP = 8 << 20 };
+enum { ALIGN = 64, FIRST_BLOCK = 16 << 10, LARGEST_STEP = 8 << 20, HUGE_PAGE = 2 << 20 };
 
 struct arena_block {
     struct arena_block *prev;
@@ -52,12 +53,17 @@ static uint8_t *bytes_of(struct arena_block *b)
     return (uint8_t *)b + ALIGN;
 }
 
+/* Large blocks ask for huge pages: filling one is mostly page faults otherwise (opening a vocabulary of 150,000: half
+ * the time). */
 static struct arena_block *block_new(size_t size, struct arena_block *prev)
 {
-    struct arena_block *b = aligned_alloc(ALIGN, ALIGN + size);
+    size_t align = size < HUGE_PAGE ? ALIGN : HUGE_PAGE;
+    struct arena_block *b = aligned_alloc(align, ALIGN + size);
 
     if (!b)
         arena_exhausted(size);
+    if (align == HUGE_PAGE)
+        madvise(b, ALIGN + size, MADV_HUGEPAGE);        /* refused: ordinary pages, then */
     *b = (struct arena_block){ .prev = prev, .size = size };
     ASAN_POISON_MEMORY_REGION(bytes_of(b), size);
     return b;

@@ -138,7 +138,7 @@ static int read_strings(struct reader *r, struct meta_array *a, const char *key)
     if (!cursor_ok(&r->c))
         return fail_cut(r, "the value of key '%s'", key);
     pool = arena_raw(&r->m->arena, r->c.at - start.at);
-    a->items = s = arena_array(&r->m->arena, struct meta_string, a->n);
+    a->items = s = arena_raw(&r->m->arena, a->n * sizeof *s);      /* fits: see above */
     for (uint64_t i = 0; i < a->n; i++) {
         s[i].n = cursor_u64(&start);
         s[i].s = memcpy(pool, cursor_bytes(&start, s[i].n), s[i].n);

@@ -171,7 +171,7 @@ static int read_metadata(struct reader *r, const cJSON *map)
 {
     const cJSON *c;
 
-    if (!cJSON_IsObject(map))
+    if (!cJSON_IsObject(map) && !cJSON_IsNull(map))
         return fail(r->f, FAIL_INPUT, "%s is no JSON object", METADATA);
     cJSON_ArrayForEach(c, map) {
         struct meta_value v = { .type = META_STRING };
