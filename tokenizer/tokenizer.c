@@ -1,0 +1,534 @@
+/* tokenizer.c - text to ids and back: cuts out added tokens, normalizes, splits into words and merges. See tokenizer.h.
+ *
+ * SentencePiece merges over the whole text. Where no piece has its space (U+2581) behind anything but another one, no
+ * merge can cross in front of a space, and the text may as well be cut there: words are short again, and cached. */
+#include "tokenizer/tokenizer.h"
+#include "tokenizer/rules.h"
+#include "tokenizer/sample.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utf8proc.h>
+
+struct tokenizer {
+    const struct vocab *v;
+    const struct vocab_rules *r;
+    struct arena arena;
+    struct model model;
+    struct steps *steps;
+    struct trie *added, *added_normalized;      /* value: place in r->added */
+    bool starts[256], starts_normalized[256];   /* the first bytes of what is in them */
+    bool cut_at_space;
+    struct ids out;                             /* of the running encode */
+    struct token_options options;
+    struct fail *f;
+};
+
+/* ---- opening ---- */
+
+/* What each id stands for: pieces of the byte-level alphabet as bytes, added tokens as they are. */
+static void fill_bytes(struct tokenizer *t)
+{
+    const struct vocab *v = t->v;
+    struct meta_string *bytes = arena_raw(&t->arena, v->n * sizeof *bytes + 1);
+    struct pool pool = { .a = &t->arena };
+
+    for (uint64_t i = 0; i < v->n; i++) {
+        bool plain = !t->r->byte_level || v->type[i] == PIECE_CONTROL || v->type[i] == PIECE_USER_DEFINED;
+        struct meta_string decoded = plain ? (struct meta_string){ NULL, 0 } : byte_level_decode(v->piece[i], &pool);
+
+        bytes[i] = decoded.s ? decoded : v->piece[i];
+    }
+    t->model.bytes = bytes;
+}
+
+/* Normal pieces win over others of the same bytes. SentencePiece knows no others but user-defined and unused ones. */
+static void fill_table(struct tokenizer *t)
+{
+    const struct vocab *v = t->v;
+
+    piece_table_init(&t->model.pieces, &t->arena, t->model.bytes, v->n);
+    for (uint64_t i = 0; i < v->n; i++)
+        if (v->type[i] == PIECE_NORMAL)
+            piece_table_add(&t->model.pieces, (int32_t)i);
+    for (uint64_t i = 0; i < v->n; i++)
+        if (v->type[i] == PIECE_USER_DEFINED || v->type[i] == PIECE_UNUSED || t->r->algorithm == ALGORITHM_PAIRS)
+            piece_table_add(&t->model.pieces, (int32_t)i);
+}
+
+static void fill_byte_ids(struct tokenizer *t)
+{
+    for (int b = 0; b < 256; b++) {
+        char c = (char)b;
+
+        t->model.byte_id[b] = t->r->byte_level ? piece_table_find(&t->model.pieces, &c, 1) : -1;
+    }
+    for (uint64_t i = 0; !t->r->byte_level && i < t->v->n; i++) {
+        int b = t->v->type[i] == PIECE_BYTE ? byte_piece_value(t->v->piece[i]) : -1;
+
+        if (b >= 0 && t->model.byte_id[b] < 0)
+            t->model.byte_id[b] = (int32_t)i;
+    }
+}
+
+/* "left right" of tokenizer.ggml.merges. What names no pieces cannot come about, so it is passed over. */
+static void add_merge(struct tokenizer *t, struct meta_string merge, uint32_t rank)
+{
+    char bytes[4096];
+    struct pool pool = { .a = &t->arena, .at = bytes, .left = sizeof bytes };
+    const char *space = merge.n > 1 ? memchr(merge.s + 1, ' ', merge.n - 1) : NULL;
+    struct meta_string left, right;
+    int32_t id[3];
+    char *whole;
+
+    if (!space)
+        return;
+    left = byte_level_decode((struct meta_string){ merge.s, (uint64_t)(space - merge.s) }, &pool);
+    right = byte_level_decode((struct meta_string){ space + 1, merge.n - (uint64_t)(space - merge.s) - 1 }, &pool);
+    if (!left.s || !right.s)
+        return;
+    whole = pool_take(&pool, left.n + right.n);
+    memcpy(whole, left.s, left.n);
+    memcpy(whole + left.n, right.s, right.n);
+    id[0] = piece_table_find(&t->model.pieces, left.s, left.n);
+    id[1] = piece_table_find(&t->model.pieces, right.s, right.n);
+    id[2] = piece_table_find(&t->model.pieces, whole, left.n + right.n);
+    if (id[0] >= 0 && id[1] >= 0 && id[2] >= 0)
+        pair_table_add(t->model.pairs, id[0], id[1], rank, id[2]);
+}
+
+static void fill_pairs(struct tokenizer *t)
+{
+    const struct vocab_rules *r = t->r;
+    uint64_t n = r->pair ? r->npairs : t->v->nmerges;
+
+    t->model.pairs = pair_table_new(n);
+    for (uint64_t i = 0; i < n; i++)
+        if (r->pair)
+            pair_table_add(t->model.pairs, r->pair[3 * i], r->pair[3 * i + 1], (uint32_t)i, r->pair[3 * i + 2]);
+        else
+            add_merge(t, t->v->merge[i], (uint32_t)i);
+}
+
+struct scored {
+    float score;
+    int32_t id;
+};
+
+static int best_first(const void *a, const void *b)
+{
+    const struct scored *x = a, *y = b;
+
+    return (x->score < y->score) - (x->score > y->score);
+}
+
+/* Equal scores share a rank: then the leftmost pair goes first. NaN, which no order holds, counts as the worst. */
+static void fill_ranks(struct tokenizer *t)
+{
+    uint64_t n = t->v->n;
+    struct scored *list = heap_grow(NULL, n, sizeof *list);
+    uint32_t rank = 0;
+
+    t->model.rank = arena_array(&t->arena, uint32_t, n);
+    for (uint64_t i = 0; i < n; i++)
+        list[i] = (struct scored){ t->v->score[i] == t->v->score[i] ? t->v->score[i] : -3e38f, (int32_t)i };
+    qsort(list, n, sizeof *list, best_first);
+    for (uint64_t i = 0; i < n; i++) {
+        rank += i > 0 && list[i].score < list[i - 1].score;
+        t->model.rank[list[i].id] = rank;
+    }
+    free(list);
+}
+
+static void fill_prefixes(struct tokenizer *t)
+{
+    const struct vocab *v = t->v;
+    float worst = 0;
+
+    t->model.prefixes = trie_new();
+    for (uint64_t i = 0; i < v->n; i++) {
+        if (v->type[i] == PIECE_NORMAL && v->score[i] < worst)
+            worst = v->score[i];
+        if (v->type[i] == PIECE_NORMAL || v->type[i] == PIECE_USER_DEFINED)
+            trie_add(t->model.prefixes, v->piece[i].s, v->piece[i].n, (int32_t)i);
+    }
+    t->model.score = v->score;
+    t->model.unk_score = (double)worst - 10;
+}
+
+static int fill_added(struct tokenizer *t)
+{
+    t->added = trie_new();
+    t->added_normalized = trie_new();
+    for (size_t i = 0; i < t->r->nadded; i++) {
+        const struct added_token *x = &t->r->added[i];
+        const char *s = x->text.s;
+        size_t n = x->text.n;
+
+        if (x->normalized && !x->as_is && !(s = steps_normalize(t->steps, s, n, PLACE_START, &n, t->f)))
+            return -1;
+        if (n == 0)
+            continue;
+        trie_add(x->normalized ? t->added_normalized : t->added, s, n, (int32_t)i);
+        (x->normalized ? t->starts_normalized : t->starts)[(uint8_t)*s] = true;
+    }
+    return 0;
+}
+
+/* Does any piece have U+2581 behind something else? */
+static bool can_cut_at_space(const struct tokenizer *t)
+{
+    const struct vocab *v = t->v;
+
+    if (t->r->byte_level || piece_table_find(&t->model.pieces, LOWER_ONE_EIGHTH, 3) < 0)
+        return false;
+    for (uint64_t i = 0; i < v->n; i++) {
+        const char *s = v->piece[i].s, *end = s + v->piece[i].n;
+
+        while (end - s >= 3 && memcmp(s, LOWER_ONE_EIGHTH, 3) == 0)
+            s += 3;
+        if (v->type[i] != PIECE_CONTROL && memmem(s, (size_t)(end - s), LOWER_ONE_EIGHTH, 3))
+            return false;
+    }
+    return true;
+}
+
+struct tokenizer *tokenizer_open(const struct vocab *v, struct fail *f)
+{
+    struct tokenizer *t = heap_grow(NULL, 1, sizeof *t);
+
+    memset(t, 0, sizeof *t);
+    t->v = v;
+    t->r = v->rules;
+    t->f = f;
+    t->model.rules = v->rules;
+    t->model.type = v->type;
+    t->model.unk = v->unk;
+    t->steps = steps_open(t->r->norm, t->r->split, &t->arena, f);
+    if (!t->steps || fill_added(t)) {
+        tokenizer_close(t);
+        return NULL;
+    }
+    fill_bytes(t);
+    fill_table(t);
+    fill_byte_ids(t);
+    if (t->r->algorithm == ALGORITHM_PAIRS)
+        fill_pairs(t);
+    else if (t->r->algorithm == ALGORITHM_SCORES)
+        fill_ranks(t);
+    else
+        fill_prefixes(t);
+    t->cut_at_space = can_cut_at_space(t);
+    return t;
+}
+
+void tokenizer_close(struct tokenizer *t)
+{
+    if (!t)
+        return;
+    steps_close(t->steps);
+    trie_free(t->added);
+    trie_free(t->added_normalized);
+    trie_free(t->model.prefixes);
+    pair_table_free(t->model.pairs);
+    model_scratch_free(&t->model);
+    free(t->out.id);
+    arena_release(&t->arena);
+    free(t);
+}
+
+/* ---- encoding ---- */
+
+static void put_word(struct tokenizer *t, const char *word, size_t n)
+{
+    if (t->r->algorithm == ALGORITHM_UNIGRAM)
+        unigram_word(&t->model, word, n, &t->out);
+    else
+        merge_word(&t->model, word, n, &t->out);
+}
+
+static int on_word(void *data, const char *word, size_t n)
+{
+    struct tokenizer *t = data;
+    const char *end = word + n;
+
+    while (t->cut_at_space && end - word > 3) {
+        const char *next = word;
+
+        while (end - next >= 3 && memcmp(next, LOWER_ONE_EIGHTH, 3) == 0)
+            next += 3;
+        next = memmem(next, (size_t)(end - next), LOWER_ONE_EIGHTH, 3);
+        if (!next)
+            break;
+        put_word(t, word, (size_t)(next - word));
+        word = next;
+    }
+    if (word < end)
+        put_word(t, word, (size_t)(end - word));
+    return 0;
+}
+
+static bool is_word_char(const char *s, size_t n)
+{
+    utf8proc_category_t c;
+
+    if (n == 0)
+        return false;
+    c = utf8proc_category((utf8proc_int32_t)utf8_char((const uint8_t *)s, n));
+    return (c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_NO) || c == UTF8PROC_CATEGORY_PC;
+}
+
+static bool stands_alone(const char *text, size_t n, size_t start, size_t end)
+{
+    size_t before = start;
+
+    while (before > 0 && ((uint8_t)text[--before] & 0xc0) == 0x80)
+        ;
+    if (start > 0 && utf8_length(text + before, start - before) == start - before && is_word_char(text + before, start - before))
+        return false;
+    return end == n || !is_word_char(text + end, utf8_length(text + end, n - end));
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* The longest added token at text[at] that may stand there; -1: none. */
+static int32_t added_at(const struct tokenizer *t, const struct trie *trie, const char *text, size_t n, size_t at, size_t *end)
+{
+    uint32_t node = trie_root(trie);
+    int32_t best = -1;
+
+    for (size_t i = at; i < n && (node = trie_walk(trie, node, (uint8_t)text[i])) != 0; i++) {
+        int32_t k = trie_value(trie, node);
+
+        if (k >= 0 && (!t->r->added[k].special || t->options.parse_special)
+            && (!t->r->added[k].single_word || stands_alone(text, n, at, i + 1))) {
+            best = k;
+            *end = i + 1;
+        }
+    }
+    return best;
+}
+
+/* Cuts added tokens out of text and hands what lies between to plain(). */
+static int cut_added(struct tokenizer *t, const struct trie *trie, const bool *starts, const char *text, size_t n,
+                     enum place place, int (*plain)(struct tokenizer *, const char *, size_t, enum place))
+{
+    size_t done = 0, end = 0;
+
+    for (size_t at = 0; at < n; at++) {
+        int32_t k = starts[(uint8_t)text[at]] ? added_at(t, trie, text, n, at, &end) : -1;
+        size_t start = at;
+
+        if (k < 0)
+            continue;
+        while (t->r->added[k].lstrip && start > done && is_blank(text[start - 1]))
+            start--;
+        while (t->r->added[k].rstrip && end < n && is_blank(text[end]))
+            end++;
+        if (start > done && plain(t, text + done, start - done, done == 0 ? place : PLACE_SEGMENT))
+            return -1;
+        ids_put(&t->out, t->r->added[k].id);
+        done = end;
+        at = end - 1;
+    }
+    return done < n ? plain(t, text + done, n - done, done == 0 ? place : PLACE_SEGMENT) : 0;
+}
+
+static int encode_normalized(struct tokenizer *t, const char *text, size_t n, enum place place)
+{
+    return steps_split(t->steps, text, n, place, on_word, t, t->f);
+}
+
+static int encode_utf8(struct tokenizer *t, const char *text, size_t n, enum place place)
+{
+    size_t nout;
+    const char *normalized = steps_normalize(t->steps, text, n, place, &nout, t->f);
+
+    if (!normalized)
+        return -1;
+    if (trie_empty(t->added_normalized))
+        return encode_normalized(t, normalized, nout, place);
+    return cut_added(t, t->added_normalized, t->starts_normalized, normalized, nout, place, encode_normalized);
+}
+
+/* Bytes that are not UTF-8 have no characters to normalize or split by: they go to the model as they are. */
+static int encode_plain(struct tokenizer *t, const char *text, size_t n, enum place place)
+{
+    for (size_t at = 0; at < n;) {
+        size_t good = utf8_span((const uint8_t *)text + at, n - at), bad = 0;
+
+        if (good && encode_utf8(t, text + at, good, at == 0 ? place : PLACE_INSIDE))
+            return -1;
+        at += good;
+        while (at + bad < n && utf8_length(text + at + bad, n - at - bad) == 0)
+            bad++;
+        if (bad && t->r->byte_level)
+            put_word(t, text + at, bad);
+        else if (bad)
+            put_unknown(&t->model, text + at, bad, &t->out);
+        at += bad;
+    }
+    return 0;
+}
+
+int32_t *tokenizer_encode(struct tokenizer *t, const char *text, size_t nbytes, struct token_options options, struct arena *a,
+                          size_t *n, struct fail *f)
+{
+    int32_t *ids;
+
+    if (nbytes > INT32_MAX) {
+        fail(f, FAIL_INPUT, "a text of %zu bytes is too long: the limit is %d", nbytes, INT32_MAX);
+        return NULL;
+    }
+    t->out.n = 0;
+    t->options = options;
+    t->f = f;
+    if (options.add_special && t->v->add_bos)
+        ids_put(&t->out, t->v->bos);
+    if (cut_added(t, t->added, t->starts, text, nbytes, PLACE_START, encode_plain))
+        return NULL;
+    if (options.add_special && t->v->add_eos)
+        ids_put(&t->out, t->v->eos);
+    ids = arena_raw(a, t->out.n * sizeof *ids);
+    if (t->out.n)
+        memcpy(ids, t->out.id, t->out.n * sizeof *ids);
+    *n = t->out.n;
+    return ids;
+}
+
+/* ---- decoding ---- */
+
+static void put_decoded(const struct tokenizer *t, int32_t id, struct buffer *b)
+{
+    struct meta_string s = t->model.bytes[id];
+    int byte = t->v->type[id] == PIECE_BYTE ? byte_piece_value(t->v->piece[id]) : -1;
+    const char *end = s.s + s.n;
+
+    if (byte >= 0) {
+        buffer_put(b, &(char){ (char)byte }, 1);
+        return;
+    }
+    while (!t->r->byte_level && s.s < end) {
+        const char *space = memmem(s.s, (size_t)(end - s.s), LOWER_ONE_EIGHTH, 3);
+
+        if (!space)
+            break;
+        buffer_put(b, s.s, (size_t)(space - s.s));
+        buffer_put(b, " ", 1);
+        s.s = space + 3;
+    }
+    buffer_put(b, s.s, (size_t)(end - s.s));
+}
+
+char *tokenizer_decode(struct tokenizer *t, const int32_t *ids, size_t n, bool special, struct arena *a, size_t *nbytes,
+                       struct fail *f)
+{
+    struct buffer b = {0};
+    bool drop = false;
+    char *text;
+
+    for (size_t i = 0; i < n; i++) {
+        int32_t type = ids[i] >= 0 && (uint64_t)ids[i] < t->v->n ? t->v->type[ids[i]] : -1;
+
+        if (type < 0) {
+            buffer_release(&b);
+            fail(f, FAIL_INPUT, "token id %" PRId32 " is out of range: the vocabulary has %" PRIu64 " pieces", ids[i], t->v->n);
+            return NULL;
+        }
+        if ((type == PIECE_CONTROL || type == PIECE_UNKNOWN) && !special)
+            continue;
+        if (b.n == 0)
+            drop = t->r->strip_prefix && (type == PIECE_NORMAL || type == PIECE_UNUSED);
+        put_decoded(t, ids[i], &b);
+    }
+    drop = drop && b.n && b.s[0] == ' ';
+    *nbytes = b.n - drop;
+    text = arena_copy(a, b.n ? b.s + drop : "", *nbytes);
+    buffer_release(&b);
+    return text;
+}
+
+/* ---- comparing two vocabularies ---- */
+
+struct comparison {
+    struct tokenizer *source, *written;
+    struct steps *form;             /* the source's Unicode normalization, which GGUF cannot carry */
+    struct arena tmp;
+    struct fail *f;
+};
+
+/* How many bytes of the text the first n ids stand for, as near as decoding tells. */
+static size_t bytes_of(struct comparison *c, const int32_t *ids, size_t n)
+{
+    struct fail ignored = {0};
+    size_t nbytes = 0;
+
+    tokenizer_decode(c->source, ids, n, false, &c->tmp, &nbytes, &ignored);
+    return nbytes;
+}
+
+static const char *id_name(struct comparison *c, const struct vocab *v, const int32_t *ids, size_t n, size_t i)
+{
+    if (i >= n)
+        return "nothing more";
+    return arena_printf(&c->tmp, "id %" PRId32 " ('%.60s')", ids[i], (uint64_t)ids[i] < v->n ? v->piece[ids[i]].s : "");
+}
+
+static int compare_part(struct comparison *c, const struct sample_part *part)
+{
+    struct token_options options = { .add_special = true };
+    size_t n, na, nb, i = 0, at;
+    const char *text = steps_normalize(c->form, part->text, strlen(part->text), PLACE_START, &n, c->f);
+    int32_t *a = text ? tokenizer_encode(c->source, text, n, options, &c->tmp, &na, c->f) : NULL;
+    int32_t *b = a ? tokenizer_encode(c->written, text, n, options, &c->tmp, &nb, c->f) : NULL;
+
+    if (!b)
+        return -1;
+    while (i < na && i < nb && a[i] == b[i])
+        i++;
+    if (i == na && i == nb)
+        return 0;
+    at = bytes_of(c, a, i);
+    at = at < n ? at : n;
+    while (at > 0 && ((uint8_t)text[at] & 0xc0) == 0x80)
+        at--;
+    fail(c->f, FAIL_INPUT, "the vocabulary as written splits the built-in text in another way: %s, byte %zu ('%.40s'): %s in the source, "
+         "%s as written", part->name, at, text + at, id_name(c, c->source->v, a, na, i), id_name(c, c->written->v, b, nb, i));
+    return fail_hint(c->f, "GGUF cannot carry this tokenizer's rules as pre-tokenizer '%s'; another may fit: --pre-tokenizer NAME",
+                     c->written->v->pre);
+}
+
+/* Only NFC and its kin out of the source's steps. */
+static struct steps *open_form(const struct vocab_rules *r, struct arena *tmp, struct fail *f)
+{
+    static const struct step none = { .kind = STEP_END };
+    struct step *list = arena_array(tmp, struct step, 32);
+    size_t n = 0;
+
+    for (const struct step *s = r->norm; s->kind != STEP_END && n < 31; s++)
+        if (s->kind >= STEP_NFC && s->kind <= STEP_NFKD)
+            list[n++] = *s;
+    return steps_open(list, &none, tmp, f);
+}
+
+int tokenizer_compare(const struct vocab *source, const struct vocab *written, struct fail *f)
+{
+    struct comparison c = { .f = f };
+    int bad;
+
+    c.source = tokenizer_open(source, f);
+    c.written = c.source ? tokenizer_open(written, f) : NULL;
+    c.form = c.written ? open_form(source->rules, &c.tmp, f) : NULL;
+    bad = c.form ? 0 : -1;
+    for (size_t i = 0; !bad && i < sample_parts_n; i++)
+        bad = compare_part(&c, &sample_parts[i]);
+    steps_close(c.form);
+    tokenizer_close(c.source);
+    tokenizer_close(c.written);
+    arena_release(&c.tmp);
+    return bad;
+}
