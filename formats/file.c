@@ -48,7 +48,7 @@ int file_open(struct file *file, const char *path, struct fail *f)
 {
     static const uint8_t nothing[1];
     const void *map = nothing;
-    uint64_t nbytes;
+    uint64_t nbytes = 0;
     int fd = open_regular(path, &nbytes, f);
 
     *file = (struct file){0};
@@ -71,8 +71,8 @@ int file_open(struct file *file, const char *path, struct fail *f)
 void file_close(struct file *file)
 {
     if (file->nbytes)
-        munmap((void *)(uintptr_t)file->data, file->nbytes);
-    free((void *)(uintptr_t)file->path);
+        munmap((void *)file->data, file->nbytes);
+    free((void *)file->path);
     *file = (struct file){0};
 }
 
@@ -86,7 +86,7 @@ static void let_go(void *pages, size_t n)
 const uint8_t *file_range(const struct file *file, uint64_t offset, uint64_t n, struct arena *tmp)
 {
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), first = offset / page * page;
-    uint8_t *pages = (uint8_t *)(uintptr_t)file->data + first;
+    uint8_t *pages = (uint8_t *)file->data + first;
 
     assert(offset <= file->nbytes && n <= file->nbytes - offset);
     if (n == 0)
@@ -115,7 +115,7 @@ static int read_fully(int fd, char *to, uint64_t n, struct fail *f)
 
 char *file_read_text(const char *path, uint64_t limit, struct arena *a, size_t *n, struct fail *f)
 {
-    uint64_t nbytes;
+    uint64_t nbytes = 0;
     char *text = NULL;
     int fd = open_regular(path, &nbytes, f);
 

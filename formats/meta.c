@@ -137,7 +137,7 @@ int64_t meta_array_i64(const struct meta_array *a, uint64_t i)
 
     if (types[v.type].kind != 'f')
         return types[v.type].kind == 'i' ? v.i : (int64_t)v.u;
-    return v.f >= -0x1p63 && v.f < 0x1p63 ? (int64_t)v.f : 0;
+    return v.f >= -9223372036854775808.0 && v.f < 9223372036854775808.0 ? (int64_t)v.f : 0;
 }
 
 void meta_append(struct meta *m, struct arena *a, const char *key, struct meta_value value)

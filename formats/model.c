@@ -223,7 +223,7 @@ const float *model_rows_f32(struct model *m, const struct tensor *t, uint64_t fi
 const struct tensor *model_tensor(const struct model *m, const char *name)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    struct model *own = (struct model *)(uintptr_t)m;
+    struct model *own = (struct model *)m;
     int64_t i;
 
     pthread_mutex_lock(&lock);

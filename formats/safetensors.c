@@ -104,7 +104,7 @@ static int read_offsets(struct reader *r, const cJSON *entry, const struct tenso
 
 static int read_tensor(struct reader *r, const cJSON *entry, struct tensor *t)
 {
-    uint64_t begin, end;
+    uint64_t begin = 0, end = 0;
 
     *t = (struct tensor){ .name = arena_strdup(&r->m->arena, entry->string), .file = (unsigned)r->m->nfiles - 1 };
     if (!cJSON_IsObject(entry))
@@ -267,7 +267,8 @@ static int read_index(struct shard_index *x, struct fail *f)
             return -1;
     x->shard = shards.name;
     x->nshards = shards.n;
-    qsort(x->shard, x->nshards, sizeof *x->shard, by_name);
+    if (x->nshards)
+        qsort(x->shard, x->nshards, sizeof *x->shard, by_name);
     return 0;
 }
 
