@@ -81,6 +81,15 @@ bench: $(BANTAM) $(B)/kernels $(B)/make_model
 $(B)/make_model: $(B)/tests/bench/make_model.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm
 
+# libFuzzer on one reader: make fuzz F=gguf S=60. Inputs that bring it down are left as build/crash-*.
+fuzz:
+	@$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined run-fuzzer
+run-fuzzer: $(B)/fuzzer-$(F)
+	@mkdir -p build/corpus-$(F)
+	cd build && ../$< -max_total_time=$(or $(S),60) -max_len=4096 corpus-$(F) ../tests/golden ../tests/bad
+$(B)/fuzzer-%: $(B)/tests/fuzz/%.o $(B)/libbantam.a
+	$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 lint: $(B)/libbantam.a
 	@BUILD=$(B) tests/lint.sh
 
@@ -97,6 +106,7 @@ help:
 	@echo 'make test     everything; T=inspect: what matches; BLESS=1 rewrites expected outputs'
 	@echo 'make demo     the bundled model to Q4_K_M, and what that cost'
 	@echo 'make bench    speed, with the peers beside it where they are installed'
+	@echo 'make fuzz     F=gguf, safetensors or json; S=seconds: libFuzzer, with clang'
 	@echo 'make lint     folder order, symbols, clang-tidy, cppcheck, shellcheck'
 	@echo 'make install  binary, man page, completions; PREFIX=/usr/local, DESTDIR='
 	@echo 'make clean'
@@ -104,5 +114,5 @@ help:
 clean:
 	rm -rf build bantam
 
-.PHONY: all test demo bench lint install help clean
+.PHONY: all test demo bench fuzz run-fuzzer lint install help clean
 .DELETE_ON_ERROR:
