@@ -92,6 +92,48 @@ TEST(file_maps_and_lets_go)
     leave();
 }
 
+static uint64_t resident(void)
+{
+    FILE *in = fopen("/proc/self/statm", "r");
+    unsigned long total = 0, pages = 0;
+
+    if (!in || fscanf(in, "%lu %lu", &total, &pages) != 2)
+        pages = 0;
+    if (in)
+        fclose(in);
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* 64 MB read in pieces of one: what has been read must not stay. */
+TEST(file_ranges_do_not_pile_up)
+{
+    enum { MEGABYTE = 1 << 20, PIECES = 64 };
+    struct arena a = {0}, tmp = {0};
+    struct file file;
+    uint64_t before, sum = 0;
+    char *path;
+
+    enter();
+    path = path_join(&a, dir, "in");
+    CHECK(file_write(path, "", 0, &f) == 0);
+    CHECK(truncate(path, PIECES * MEGABYTE) == 0);
+    CHECK(file_open(&file, path, &f) == 0);
+    before = resident();
+    for (uint64_t i = 0; i < PIECES; i++) {
+        const uint8_t *p = file_range(&file, i * MEGABYTE, MEGABYTE, &tmp);
+
+        for (size_t at = 0; at < MEGABYTE; at += 4096)
+            sum += p[at];
+        arena_reset(&tmp);
+    }
+    CHECK_U64(sum, 0);
+    CHECK(before > 0 && resident() < before + 16 * MEGABYTE);
+    file_close(&file);
+    arena_release(&tmp);
+    arena_release(&a);
+    leave();
+}
+
 TEST(file_open_refusals)
 {
     struct file file;
