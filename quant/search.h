@@ -184,40 +184,54 @@ SEARCH struct symmetric fit_symmetric(const vf *x, const vf *w, int n, float nma
     return (struct symmetric){ pick(zero, (vf){0}, scale), cut };
 }
 
+/* Sums of a fit without minimum: of w*l*x and w*l*l over the group. */
+struct products {
+    vf xl, l2;
+};
+
+/* One weight of the search below: moves its level if the sums get better by that. Returns the lanes that moved.
+ * Few weights move, so most calls end at the branch, and the next weight need not wait for the sums. */
+SEARCH vi move_level(vf x, float nmax, vf *q, struct products *sum)
+{
+    vf w = x * x, wx = w * x, xl = sum->xl - wx * *q, l2 = sum->l2 - w * *q * *q;
+    vf l = level(x * l2 / xl, -nmax, nmax - 1);
+    vi better = (xl > 0) & (l != *q);
+
+    if (!vany(better))
+        return better;
+    xl += wx * l;
+    l2 += w * l * l;
+    better &= (l2 > 0) & (xl * xl * sum->l2 > sum->xl * sum->xl * l2);
+    *q = pick(better, l, *q);
+    sum->xl = pick(better, xl, sum->xl);
+    sum->l2 = pick(better, l2, sum->l2);
+    return better;
+}
+
 /* Search without a minimum and without importance (make_q3_quants): round under the obvious scale, then move one
- * weight at a time as long as the fit improves. Returns the scale; q[i] gets the levels. A lane that did not change
- * in a pass would not in the next either, so lanes may run on while others still move. */
+ * weight at a time as long as the fit improves. Returns the scale; q[i] gets the levels. A lane that did not move
+ * in a pass would not in the next either, so all run on until none moves. */
 SEARCH vf fit_by_moves(const vf *x, int n, float nmax, vf *q)
 {
-    vf top = extreme(x, n), gain = -nmax / top, xl = {0}, l2 = {0};
+    struct products sum = { {0}, {0} };
+    vf top = extreme(x, n), gain = -nmax / top;
     vi zero = vabs(top) < GROUP_EPSILON;
 
     for (int i = 0; i < n; i++) {
         vf l = q[i] = level(gain * x[i], -nmax, nmax - 1), w = x[i] * x[i];
-        xl += w * x[i] * l;
-        l2 += w * l * l;
+        sum.xl += w * x[i] * l;
+        sum.l2 += w * l * l;
     }
     for (int pass = 0; pass < 5; pass++) {
-        vi changed = {0};
-        for (int i = 0; i < n; i++) {
-            vf w = x[i] * x[i], wx = w * x[i], new_xl = xl - wx * q[i], new_l2 = l2 - w * q[i] * q[i];
-            vi open = new_xl > 0;
-            vf l = level(x[i] * new_l2 / new_xl, -nmax, nmax - 1);
-            open &= l != q[i];
-            new_xl += wx * l;
-            new_l2 += w * l * l;
-            open &= (new_l2 > 0) & (new_xl * new_xl * l2 > xl * xl * new_l2);
-            q[i] = pick(open, l, q[i]);
-            xl = pick(open, new_xl, xl);
-            l2 = pick(open, new_l2, l2);
-            changed |= open;
-        }
-        if (!vany(changed))
+        vi moved = {0};
+        for (int i = 0; i < n; i++)
+            moved |= move_level(x[i], nmax, &q[i], &sum);
+        if (!vany(moved))
             break;
     }
     for (int i = 0; i < n; i++)
         q[i] = pick(zero, vf_all(-nmax), q[i]);
-    return pick(~zero & (l2 > 0), xl / l2, (vf){0});
+    return pick(~zero & (sum.l2 > 0), sum.xl / sum.l2, (vf){0});
 }
 
 /* Integer levels of n numbers of one sign under one scale (make_qp_quants): the scales and minimums of a
