@@ -65,70 +65,117 @@ SEARCH vf error_of(vf diff, vf w, bool absolute)
     return w * (absolute ? vabs(diff) : diff * diff);
 }
 
-/* Sums of one step: of w, w*x over the group, and of w*l, w*l*l, w*l*x. */
+/* Sums over a group: of w, w*x, and in one step of w*l, w*l*l, w*l*x. */
 struct moments {
     vf w, x, l, l2, xl;
 };
 
-/* The scale and minimum that fit best once the levels are fixed: weighted least squares, minimum not above 0. */
-SEARCH void least_squares(const struct moments *s, vf det, vf *scale, vf *min)
+/* A search under way. */
+struct affine_search {
+    const vf *x, *w;
+    struct moments s;
+    vf high, shift, gain;           /* of the step: level = (x + shift) * gain, shift = -minimum */
+    vf q[32], det;                  /* what it made: levels, determinant of the fit, and the fit */
+    vf new_scale, new_min;
+    vf scale, best;                 /* of the best step, whose minimum is -shift and whose levels are cut */
+    struct cut cut;
+    vi live;
+};
+
+SEARCH void affine_begin(struct affine_search *a, const vf *x, const vf *w, int n, float nmax, bool absolute)
 {
-    vf m = (s->l2 * s->x - s->l * s->xl) / det;
-    vi above = m > 0;
+    vf low = x[0];
 
-    *scale = (s->w * s->xl - s->x * s->l) / det;
-    if (vany(above)) {
-        *scale = pick(above, s->xl / s->l2, *scale);
-        m = pick(above, (vf){0}, m);
-    }
-    *min = m;
-}
-
-/* Search with a minimum (make_qkx2_quants, make_qkx3_quants). A better step moves the minimum, and later steps
- * start from the moved one: the ladder is not fixed beforehand. */
-SEARCH struct affine fit_affine(const vf *x, const vf *w, int n, float nmax, struct ladder ladder)
-{
-    struct moments s = { .w = w[0], .x = w[0] * x[0] };
-    vf low = x[0], high = x[0], best = {0}, q[32];
-
+    *a = (struct affine_search){ .x = x, .w = w, .high = x[0], .s = { .w = w[0], .x = w[0] * x[0] } };
     for (int i = 1; i < n; i++) {
         low = vmin(low, x[i]);
-        high = vmax(high, x[i]);
-        s.w += w[i];
-        s.x += w[i] * x[i];
+        a->high = vmax(a->high, x[i]);
+        a->s.w += w[i];
+        a->s.x += w[i] * x[i];
     }
     low = vmin(low, (vf){0});
+    a->live = a->high > low;        /* the others have one value: no scale, only a minimum */
+    a->shift = a->cut.shift = -low;
+    a->gain = a->cut.gain = nmax / (a->high - low);
+    a->scale = 1 / a->gain;
+    for (int i = 0; i < n; i++) {
+        vf l = level(a->gain * (x[i] + a->shift), 0, nmax);
+        a->best += error_of(a->scale * l - a->shift - x[i], w[i], absolute);
+    }
+}
 
-    vi live = high > low;           /* the others have one value: no scale, only a minimum */
-    vf shift = -low, gain = nmax / (high + shift), scale = 1 / gain;
-    struct cut cut = { shift, gain };
+SEARCH void affine_levels(struct affine_search *a, int n, float nmax, float rung)
+{
+    a->gain = (rung + nmax) / (a->high + a->shift);
+    a->s.l = a->s.l2 = a->s.xl = (vf){0};
+    for (int i = 0; i < n; i++) {
+        vf l = a->q[i] = level(a->gain * (a->x[i] + a->shift), 0, nmax), wl = a->w[i] * l;
+        a->s.l += wl;
+        a->s.l2 += wl * l;
+        a->s.xl += wl * a->x[i];
+    }
+}
+
+/* The scale and minimum that fit best once the levels are fixed: weighted least squares, minimum not above 0. */
+SEARCH void affine_solve(struct affine_search *a)
+{
+    const struct moments *s = &a->s;
+
+    a->det = s->w * s->l2 - s->l * s->l;
+    a->new_scale = (s->w * s->xl - s->x * s->l) / a->det;
+    a->new_min = (s->l2 * s->x - s->l * s->xl) / a->det;
+    vi above = a->new_min > 0;
+    if (vany(above)) {
+        a->new_scale = pick(above, s->xl / s->l2, a->new_scale);
+        a->new_min = pick(above, (vf){0}, a->new_min);
+    }
+}
+
+SEARCH void affine_keep(struct affine_search *a, int n, bool absolute)
+{
+    vf error = {0};
 
     for (int i = 0; i < n; i++)
-        best += error_of(scale * level(gain * (x[i] + shift), 0, nmax) - shift - x[i], w[i], ladder.absolute);
+        error += error_of(a->new_scale * a->q[i] + a->new_min - a->x[i], a->w[i], absolute);
 
+    vi better = a->live & (a->det > 0) & (error < a->best);
+    a->best = pick(better, error, a->best);
+    a->scale = pick(better, a->new_scale, a->scale);
+    a->cut.shift = pick(better, a->shift, a->cut.shift);
+    a->cut.gain = pick(better, a->gain, a->cut.gain);
+    a->shift = pick(better, -a->new_min, a->shift);
+}
+
+/* Search with a minimum (make_qkx2_quants, make_qkx3_quants) in one group per lane or two. A better step moves the
+ * minimum, and later steps start from the moved one: the ladder is not fixed beforehand. With two groups the
+ * divisions of one hide behind the sums of the other. */
+SEARCH void fit_affine_groups(int ngroups, const vf *const x[], const vf *const w[], int n, float nmax,
+                              struct ladder ladder, struct affine fit[])
+{
+    struct affine_search a[2];
+
+    for (int g = 0; g < ngroups; g++)
+        affine_begin(&a[g], x[g], w[g], n, nmax, ladder.absolute);
     for (int step = 0; step <= ladder.last; step++) {
-        gain = (ladder.first + ladder.step * (float)step + nmax) / (high + shift);
-        s.l = s.l2 = s.xl = (vf){0};
-        for (int i = 0; i < n; i++) {
-            vf l = q[i] = level(gain * (x[i] + shift), 0, nmax), wl = w[i] * l;
-            s.l += wl;
-            s.l2 += wl * l;
-            s.xl += wl * x[i];
-        }
-        vf det = s.w * s.l2 - s.l * s.l, new_scale, new_min, error = {0};
-        least_squares(&s, det, &new_scale, &new_min);
-        for (int i = 0; i < n; i++)
-            error += error_of(new_scale * q[i] + new_min - x[i], w[i], ladder.absolute);
-
-        vi better = live & (det > 0) & (error < best);
-        best = pick(better, error, best);
-        scale = pick(better, new_scale, scale);
-        cut.shift = pick(better, shift, cut.shift);
-        cut.gain = pick(better, gain, cut.gain);
-        shift = pick(better, -new_min, shift);
+        for (int g = 0; g < ngroups; g++)
+            affine_levels(&a[g], n, nmax, ladder.first + ladder.step * (float)step);
+        for (int g = 0; g < ngroups; g++)
+            affine_solve(&a[g]);
+        for (int g = 0; g < ngroups; g++)
+            affine_keep(&a[g], n, ladder.absolute);
     }
-    cut.gain = pick(live, cut.gain, (vf){0});
-    return (struct affine){ pick(live, scale, (vf){0}), shift, cut };
+    for (int g = 0; g < ngroups; g++) {
+        a[g].cut.gain = pick(a[g].live, a[g].cut.gain, (vf){0});
+        fit[g] = (struct affine){ pick(a[g].live, a[g].scale, (vf){0}), a[g].shift, a[g].cut };
+    }
+}
+
+SEARCH struct affine fit_affine(const vf *x, const vf *w, int n, float nmax, struct ladder ladder)
+{
+    struct affine fit;
+
+    fit_affine_groups(1, &x, &w, n, nmax, ladder, &fit);
+    return fit;
 }
 
 /* x ~ scale * level, level in -nmax..nmax-1. Zero groups have scale 0 and level -nmax. */

@@ -115,7 +115,7 @@ SEARCH vf spread(const vf *x, int n, float nmax, vi *q)
 }
 
 /* How an encoding with a minimum searches its groups. */
-struct affine_search {
+struct affine_kind {
     int n;                          /* weights per group: 16 or 32 */
     float nmax;                     /* levels 0..nmax */
     bool mean;                      /* without importance a weight counts |x| + root mean square of its group, or |x| */
@@ -139,21 +139,25 @@ SEARCH void plain_weights(const vf *x, int n, bool mean, vf *w)
         w[i] = mean ? base + vabs(x[i]) : vabs(x[i]);
 }
 
-SEARCH void fit_groups(const struct panel *p, struct affine_search search, bool weighted, struct groups *g)
+SEARCH void fit_groups(const struct panel *p, struct affine_kind kind, bool weighted, struct groups *g)
 {
-    vf variance = weighted ? panel_variance(p, search.variance) : (vf){0};
+    vf variance = weighted ? panel_variance(p, kind.variance) : (vf){0};
 
-    for (int j = 0; j < SUPER / search.n; j++) {
-        vf w[32];
-        if (weighted)
-            g->weight[j] = panel_weights(p, variance, search.n * j, search.n, w);
-        else
-            plain_weights(p->x + search.n * j, search.n, search.mean, w);
-        struct affine fit = fit_affine(p->x + search.n * j, w, search.n, search.nmax,
-                                       weighted ? search.weighted : search.plain);
-        g->scale[j] = fit.scale;
-        g->min[j] = fit.min;
-        g->cut[j] = fit.cut;
+    for (int j = 0; j < SUPER / kind.n; j += 2) {
+        const vf *const x[2] = { p->x + kind.n * j, p->x + kind.n * (j + 1) };
+        vf w0[32], w1[32], *const w[2] = { w0, w1 };
+        struct affine fit[2];
+        for (int k = 0; k < 2; k++)
+            if (weighted)
+                g->weight[j + k] = panel_weights(p, variance, kind.n * (j + k), kind.n, w[k]);
+            else
+                plain_weights(x[k], kind.n, kind.mean, w[k]);
+        fit_affine_groups(2, x, (const vf *const *)w, kind.n, kind.nmax, weighted ? kind.weighted : kind.plain, fit);
+        for (int k = 0; k < 2; k++) {
+            g->scale[j + k] = fit[k].scale;
+            g->min[j + k] = fit[k].min;
+            g->cut[j + k] = fit[k].cut;
+        }
     }
 }
 

@@ -11,7 +11,7 @@ struct q2_k {
 };
 _Static_assert(sizeof(struct q2_k) == 84, "q2_k is 84 bytes on disk");
 
-static const struct affine_search search = {
+static const struct affine_kind kind = {
     .n = 16, .nmax = 3, .mean = false, .variance = 1,
     .plain = { -0.5f, 0.1f, 15, true }, .weighted = { -0.9f, 0.05f, 36, false },
 };
@@ -70,7 +70,7 @@ SEARCH void encode_panel(const struct panel *p, bool weighted)
     struct groups g;
     struct final f;
 
-    fit_groups(p, search, weighted, &g);
+    fit_groups(p, kind, weighted, &g);
     finish(p, &g, weighted, &f);
     pack(p, &f);
 }

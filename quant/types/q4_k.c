@@ -12,7 +12,7 @@ struct q4_k {
 };
 _Static_assert(sizeof(struct q4_k) == 144, "q4_k is 144 bytes on disk");
 
-static const struct affine_search search = {
+static const struct affine_kind kind = {
     .n = 32, .nmax = 15, .mean = true, .variance = 2,
     .plain = { -1, 0.1f, 20, false }, .weighted = { -0.9f, 0.05f, 36, false },
 };
@@ -50,7 +50,7 @@ SEARCH void encode_panel(const struct panel *p, bool weighted)
     struct groups g;
     struct final f;
 
-    fit_groups(p, search, weighted, &g);
+    fit_groups(p, kind, weighted, &g);
     finish_six_bits(p, &g, weighted, !weighted, &f);
     pack(p, &f);
 }

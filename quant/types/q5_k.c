@@ -11,7 +11,7 @@ struct q5_k {
 };
 _Static_assert(sizeof(struct q5_k) == 176, "q5_k is 176 bytes on disk");
 
-static const struct affine_search search = {
+static const struct affine_kind kind = {
     .n = 32, .nmax = 31, .mean = true, .variance = 2,
     .plain = { -0.5f, 0.1f, 15, false }, .weighted = { -0.9f, 0.05f, 36, false },
 };
@@ -57,7 +57,7 @@ SEARCH void encode_panel(const struct panel *p, bool weighted)
     struct groups g;
     struct final f;
 
-    fit_groups(p, search, weighted, &g);
+    fit_groups(p, kind, weighted, &g);
     finish_six_bits(p, &g, weighted, true, &f);
     pack(p, &f);
 }
