@@ -375,12 +375,16 @@ static enum category find_category(const char *name)
 }
 
 /* ---- what the rules ask about the model ---- */
+struct pattern {
+    pcre2_code *code;
+};
+
 struct choosing {
     const struct recipe *recipe;
     const struct recipe_options *options;
     const struct model *model;
     const struct qtype *base;           /* NULL: each as its source */
-    pcre2_code **pattern;               /* of options->override */
+    struct pattern *pattern;            /* of options->override */
     unsigned facts;                     /* GQA4 ... FEW_BITS; STACKED and MISFIT are a tensor's */
     bool tied;                          /* no output.weight: the embeddings serve as one */
     uint64_t nexperts, nlayers;
@@ -514,7 +518,7 @@ static int missing_type(const char *name, const char *tensor, struct fail *f)
 /* What the mix gives to one tensor; also moves the counters on. NULL: see *f. */
 static const struct qtype *choose_by_rules(struct choosing *c, const struct tensor *t, enum category category, struct fail *f)
 {
-    const struct recipe_rule *lists[] = { before, c->recipe->rules, after };
+    const struct recipe_rule *lists[3] = { before, c->recipe->rules, after };
     bool by_name = c->nexperts > 1 && (category == FFN_DOWN || category == FFN_GATE || category == FFN_UP) &&
                    !(c->facts & FEW_BITS);
     uint64_t layer = by_name ? (uint64_t)layer_of(t->name) : c->met[category];
@@ -526,7 +530,7 @@ static const struct qtype *choose_by_rules(struct choosing *c, const struct tens
         fail(f, FAIL_INPUT, "tensor '%s' belongs to none of the model's %" PRIu64 " layers", t->name, c->nlayers);
         return NULL;
     }
-    for (size_t i = 0; i < COUNT(lists) && !name; i++)
+    for (size_t i = 0; i < 3 && !name; i++)
         name = first_match(c, lists[i], category, layer, facts);
     c->met[category]++;
     const struct qtype *type = name ? qtype_named(name) : c->base;
@@ -535,36 +539,39 @@ static const struct qtype *choose_by_rules(struct choosing *c, const struct tens
     return type;
 }
 
-static const struct qtype *choose_by_override(const struct choosing *c, const char *name)
+static const struct qtype *find_override(const struct choosing *c, const char *name)
 {
     const struct qtype *found = NULL;
     pcre2_match_data *match = pcre2_match_data_create(1, NULL);
 
     for (size_t i = 0; i < c->options->noverrides && !found; i++)
-        if (pcre2_match(c->pattern[i], (PCRE2_SPTR)name, PCRE2_ZERO_TERMINATED, 0, 0, match, NULL) >= 0)
+        if (pcre2_match(c->pattern[i].code, (PCRE2_SPTR)name, PCRE2_ZERO_TERMINATED, 0, 0, match, NULL) >= 0)
             found = c->options->override[i].type;
     pcre2_match_data_free(match);
     return found;
 }
 
-static const struct qtype *choose_quantized(struct choosing *c, const struct tensor *t, struct fail *f)
+/* What the user asked for this tensor; NULL: nothing. (llama-quantize drops --tensor-type when the base is a float.) */
+static const struct qtype *choose_as_told(const struct choosing *c, const struct tensor *t, enum category category)
 {
     const struct recipe_options *o = c->options;
-    enum category category = find_category(t->name);
-    const struct qtype *override = c->base->block > 1 ? choose_by_override(c, t->name) : NULL;
+    const struct qtype *override = find_override(c, t->name);
     bool by_layer = strcmp(t->name, "per_layer_token_embd.weight") == 0;    /* large enough to be named on its own */
 
     if (o->embedding_type && category == TOKEN_EMBD && !(by_layer && override))
         return o->embedding_type;
     if (o->output_type && category == OUTPUT)
         return o->output_type;
-    if (override)
-        return override;
-    if (o->pure || c->base->block == 1)
+    return override;
+}
+
+static const struct qtype *choose_by_recipe(struct choosing *c, const struct tensor *t, enum category category, struct fail *f)
+{
+    if (c->options->pure || c->base->block == 1)
         return c->base;
     if (category == TOKEN_EMBD && c->tied) {
-        if (o->output_type)
-            return o->output_type;
+        if (c->options->output_type)
+            return c->options->output_type;
         category = OUTPUT;
     }
     return choose_by_rules(c, t, category, f);
@@ -574,13 +581,15 @@ static const struct qtype *choose_quantized(struct choosing *c, const struct ten
 static const struct qtype *fit(const struct tensor *t, const struct qtype *type, struct fail *f)
 {
     uint64_t row = tensor_row(t);
-    const char *name = type->block > 32 ? NULL : type->name;
+    const char *name = NULL;
 
     if (row % (uint64_t)type->block == 0)
         return type;
     for (size_t i = 0; i < COUNT(fallbacks) && !name; i++)
         if (strcmp(fallbacks[i].type, type->name) == 0)
             name = fallbacks[i].instead;
+    if (!name && type->block <= 32)     /* no smaller block to go to */
+        name = type->name;
     if (!name) {
         fail(f, FAIL_INPUT, "tensor '%s' has rows of %" PRIu64 " weights, %s takes multiples of %d, and no other encoding stands in"
              " for it", t->name, row, type->label, type->block);
@@ -651,13 +660,16 @@ static int check_choice(const struct choosing *c, const struct tensor *t, const 
 
 static int choose_one(struct choosing *c, const struct tensor *t, struct recipe_choice *choice, struct fail *f)
 {
-    const struct qtype *wanted, *type;
+    bool convert = c->options->as_converted && (c->recipe->traits & CONVERTER);
+    bool free = convert ? !stays_f32(t) : (c->base || (c->recipe->traits & CONVERTER)) && may_quantize(c, t);
+    enum category category = find_category(t->name);
+    const struct qtype *wanted = free ? choose_as_told(c, t, category) : NULL, *type;
 
-    if (c->options->as_converted && (c->recipe->traits & CONVERTER))
+    if (!wanted && convert)
         wanted = choose_converted(t, c->base);
-    else if (c->base && may_quantize(c, t))
-        wanted = choose_quantized(c, t, f);
-    else
+    else if (!wanted && free && c->base)
+        wanted = choose_by_recipe(c, t, category, f);
+    else if (!wanted)
         wanted = type_before(c->model, t);
     type = wanted && wanted != t->type ? fit(t, wanted, f) : wanted;
     if (!type || check_choice(c, t, type, f) != 0)
@@ -669,7 +681,7 @@ static int choose_one(struct choosing *c, const struct tensor *t, struct recipe_
 
 static int by_layer_and_name(const void *a, const void *b, void *ctx)
 {
-    const struct model *m = ctx;
+    const struct model *m = ((const struct choosing *)ctx)->model;
     const char *x = m->tensor[*(const size_t *)a].name, *y = m->tensor[*(const size_t *)b].name;
     int64_t i = layer_of(x), j = layer_of(y);
 
@@ -683,7 +695,7 @@ static int choose_all(struct choosing *c, struct recipe_choice *choice, struct a
 
     for (size_t i = 0; i < m->ntensors; i++)
         order[i] = i;
-    qsort_r(order, m->ntensors, sizeof *order, by_layer_and_name, (void *)(uintptr_t)m);
+    qsort_r(order, m->ntensors, sizeof *order, by_layer_and_name, c);
     for (size_t i = 0; i < m->ntensors; i++)
         if (choose_one(c, &m->tensor[order[i]], &choice[order[i]], f) != 0)
             return -1;
@@ -698,9 +710,9 @@ static int compile_patterns(struct choosing *c, struct fail *f)
     for (size_t i = 0; i < o->noverrides; i++) {
         int error;
         PCRE2_SIZE at;
-        c->pattern[i] = pcre2_compile((PCRE2_SPTR)o->override[i].pattern, PCRE2_ZERO_TERMINATED, PCRE2_CASELESS, &error, &at,
-                                      NULL);
-        if (!c->pattern[i]) {
+        c->pattern[i].code = pcre2_compile((PCRE2_SPTR)o->override[i].pattern, PCRE2_ZERO_TERMINATED, PCRE2_CASELESS, &error,
+                                           &at, NULL);
+        if (!c->pattern[i].code) {
             PCRE2_UCHAR why[120];
             pcre2_get_error_message(error, why, sizeof why);
             return fail(f, FAIL_USAGE, "pattern '%s' is no regular expression: %s at character %zu", o->override[i].pattern,
@@ -719,13 +731,13 @@ int recipe_choose(const struct recipe *recipe, const struct model *m, const stru
 
     if (recipe->base && !(c.base = qtype_named(recipe->base)))
         return fail(f, FAIL_USAGE, "type %s needs the encoding %s, which this build does not have", recipe->name, recipe->base);
-    c.pattern = arena_array(&scratch, pcre2_code *, options->noverrides);
+    c.pattern = arena_array(&scratch, struct pattern, options->noverrides);
     learn_model(&c);
     bad = compile_patterns(&c, f);
     if (bad == 0)
         bad = choose_all(&c, choice, &scratch, f);
     for (size_t i = 0; i < options->noverrides; i++)
-        pcre2_code_free(c.pattern[i]);
+        pcre2_code_free(c.pattern[i].code);
     arena_release(&scratch);
     return bad;
 }

@@ -187,7 +187,9 @@ TEST(recipe_options_override_the_mix)
     CHECK_STR(tiny_choose(&x, "Q8_0", &o, &f), "bf16 q8_0 q8_0 f32 f16 f32 f32");
     o = (struct recipe_options){ .override = list, .noverrides = 2, .leave_output = true };
     CHECK_STR(tiny_choose(&x, "Q8_0", &o, &f), "q8_0 bf16 f16 f32 f32 f32 f32");
-    CHECK_STR(tiny_choose(&x, "F16", &o, &f), "f16 f16 f16 f32 f32 f32 f32");
+    CHECK_STR(tiny_choose(&x, "F16", &o, &f), "f16 bf16 f16 f32 f32 f32 f32");
+    CHECK_STR(tiny_choose(&x, "COPY", &o, &f), "f32 f32 f32 f32 f32 f32 f32");
+    CHECK_STR(tiny_choose(&x, "AUTO", &o, &f), "f32 bf16 f16 f32 f32 f32 f32");
     list[1].pattern = "(";
     CHECK(strstr(tiny_choose(&x, "Q8_0", &o, &f), "pattern '(' is no regular expression"));
     CHECK_U64(f.kind, FAIL_USAGE);
@@ -208,6 +210,8 @@ TEST(recipe_types_of_a_converter)
     CHECK_U64(recipe_file_type(recipe_named("auto"), &x.model, x.choice), 32);
     CHECK_STR(tiny_choose(&x, "f32", &o, &f), "f32 f32 f32 f32 f32 f32 f32");
     CHECK_STR(tiny_choose(&x, "f16", &o, &f), "f16 f16 f16 f32 f16 f32 f32");
+    o.output_type = qtype_named("q8_0");
+    CHECK_STR(tiny_choose(&x, "f16", &o, &f), "f16 f16 f16 f32 q8_0 f32 f32");
     arena_release(&x.arena);
 }
 
