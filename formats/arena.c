@@ -58,12 +58,14 @@ static uint8_t *bytes_of(struct arena_block *b)
 static struct arena_block *block_new(size_t size, struct arena_block *prev)
 {
     size_t align = size < HUGE_PAGE ? ALIGN : HUGE_PAGE;
-    struct arena_block *b = aligned_alloc(align, ALIGN + size);
+    size_t nbytes = (ALIGN + size + align - 1) / align * align;
+    struct arena_block *b = aligned_alloc(align, nbytes);
 
     if (!b)
         arena_exhausted(size);
     if (align == HUGE_PAGE)
-        madvise(b, ALIGN + size, MADV_HUGEPAGE);        /* refused: ordinary pages, then */
+        madvise(b, nbytes, MADV_HUGEPAGE);      /* refused: ordinary pages, then */
+    size = nbytes - ALIGN;
     *b = (struct arena_block){ .prev = prev, .size = size };
     ASAN_POISON_MEMORY_REGION(bytes_of(b), size);
     return b;
