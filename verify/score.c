@@ -13,7 +13,8 @@
 
 enum {
     DEFAULT_CONTEXT = 512,
-    LOGITS_NBYTES = 128 << 20,          /* of one model at a time; at least one token's */
+    LOGITS_NBYTES = 128 << 20,          /* of one model at a time; at least one token's ... */
+    LOGITS_TOKENS = 2048,               /* ... and no more than pay for decoding the output matrix again */
     COMPARED_WEIGHTS = 4 << 20,         /* of one tensor at a time, in whole rows */
 };
 
@@ -180,7 +181,7 @@ static size_t batch_of(const struct stream *s, size_t n)
 {
     size_t fit = LOGITS_NBYTES / (stream_vocabulary(s) * sizeof(float));
 
-    fit = fit ? fit : 1;
+    fit = fit < 1 ? 1 : fit > LOGITS_TOKENS ? LOGITS_TOKENS : fit;
     return fit < n ? fit : n;
 }
 
