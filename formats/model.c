@@ -72,10 +72,13 @@ const struct format *format_named(const char *name)
 
 const struct format *format_of_output(const char *out)
 {
+    struct stat st;
+
     for (size_t i = 0; i < NFORMATS; i++)
         if (formats[i]->plan && ends_with(out, formats[i]->suffix))
             return formats[i];
-    return format_named("safetensors");
+    bool device = stat(out, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+    return format_named(device ? "gguf" : "safetensors");
 }
 
 /* ---- models in mapped files ---- */

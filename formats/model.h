@@ -135,7 +135,7 @@ struct format {
 #undef ROW
 
 const struct format *format_named(const char *name);           /* NULL: none */
-const struct format *format_of_output(const char *out);        /* by suffix; a directory or no suffix: safetensors */
+const struct format *format_of_output(const char *out);        /* by suffix; a device: GGUF; else safetensors */
 
 /* ---- for the formats themselves: a model whose tensors are byte ranges of mapped files ---- */
 /* A model without files, metadata and tensors yet: those are the format's to fill. model_close() releases it. */

@@ -210,8 +210,6 @@ int job_open(struct job *j, const struct args *a, bool as_converted, struct fail
         return fail(f, FAIL_USAGE, "there is no type '%s'", a->type), fail_hint(f, "'bantam help types' lists them");
     if (find_sink(j, f))
         return -1;
-    if (!a->force && !a->dry_run && a->out && path_exists(a->out))
-        return fail(f, FAIL_USAGE, "'%s' exists already", a->out), fail_hint(f, "--force replaces it, at the very end");
     if (strcmp(j->sink->name, "gguf") == 0 ? open_canonical(j, as_converted, f) : open_cast(j, f))
         return fail_in(f, j->source);
     j->model = model_quantize(j->model, j->recipe, j->choice, NULL, f);
