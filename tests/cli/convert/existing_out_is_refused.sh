@@ -1,0 +1,5 @@
+echo precious >out.gguf
+$bantam convert "$root/demo" -o out.gguf
+status=$?
+cat out.gguf
+exit $status

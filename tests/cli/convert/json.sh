@@ -1,0 +1,1 @@
+$bantam convert "$root/demo" -o out.gguf --type Q8_0 --json | sed 's/"seconds":.*/"seconds": T/'

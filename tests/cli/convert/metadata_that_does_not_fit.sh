@@ -1,0 +1,1 @@
+$bantam convert "$root/demo" -o out.gguf -q --metadata my.n=u8:256

@@ -1,0 +1,1 @@
+$bantam convert nowhere -o out.gguf

@@ -1,0 +1,1 @@
+$bantam convert "$root/demo" -o out.gguf -q && ls

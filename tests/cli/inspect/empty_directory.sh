@@ -1,0 +1,2 @@
+mkdir d
+$bantam inspect d

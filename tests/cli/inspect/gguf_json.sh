@@ -1,0 +1,1 @@
+$bantam convert "$root/demo" -o demo.gguf --type Q4_K_M -q && $bantam inspect demo.gguf --json --tensors --hashes

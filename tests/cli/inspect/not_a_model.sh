@@ -1,0 +1,2 @@
+echo hello >x.gguf
+$bantam inspect x.gguf

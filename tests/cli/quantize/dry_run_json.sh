@@ -1,0 +1,1 @@
+$bantam quantize "$root/demo" --type Q4_K_M --dry-run --json | head -20

@@ -1,0 +1,2 @@
+$bantam convert "$root/demo" -o a.gguf --type Q8_0 -q
+$bantam quantize a.gguf -o b.gguf --type Q4_K_M

@@ -1,0 +1,1 @@
+echo 99999 | $bantam detokenize "$root/demo"

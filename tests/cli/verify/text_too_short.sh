@@ -1,0 +1,2 @@
+echo short >t
+$bantam verify "$root/demo" --against "$root/demo" --text t
