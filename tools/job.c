@@ -4,7 +4,6 @@
 #include "convert/companions.h"
 #include "convert/quantize.h"
 #include "convert/rename.h"
-#include "formats/file.h"
 #include "tokenizer/tokenizer.h"
 #include "tools/report.h"
 
