@@ -408,8 +408,13 @@ static int set_vocabulary(struct renamed *r, struct conversion *c, const struct 
     uint64_t rows = arch_dim(&c->meta, c->arch->name, DIM_VOCAB);
     struct vocab *v;
 
-    if (o->no_vocabulary || !vocab_dir_has_one(r->base.dir))
+    if (o->no_vocabulary)
         return 0;
+    if (!vocab_dir_has_one(r->base.dir)) {
+        fail(f, FAIL_INPUT, "there is no tokenizer in the directory: no tokenizer.model and no tokenizer.json");
+        fail_hint(f, "copy the tokenizer files of the base model there");
+        return fail_in(f, r->base.dir);
+    }
     v = vocab_open_dir(r->base.dir, rows, o->pre_tokenizer, c->arena, f);
     if (!v)
         return -1;

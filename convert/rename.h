@@ -17,7 +17,8 @@ struct rename_options {
 };
 
 /* Takes `m` over (closed with the result, or at once on failure). A GGUF model, already canonical, is returned as it is.
- * A model that is neither GGUF nor has a config.json is FAIL_INPUT. `account` may be NULL. *vocab (may be NULL) receives
+ * A model that is neither GGUF nor has a config.json, and one without
+ * tokenizer files unless no_vocabulary, is FAIL_INPUT. `account` may be NULL. *vocab (may be NULL) receives
  * the source's vocabulary, NULL if it has none; it lives as long as the result. NULL in, NULL out. */
 struct model *model_rename(struct model *m, const struct rename_options *, struct account *, struct vocab **vocab,
                            struct fail *);

@@ -26,6 +26,10 @@ static int open_regular(const char *path, uint64_t *nbytes, struct fail *f)
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);     /* a pipe must not make us wait for its writer */
     struct stat st;
 
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+        fail(f, FAIL_INPUT, "does not exist");      /* a wrong name, not a fault of the system */
+        return fail_in(f, path);
+    }
     if (fd < 0) {
         fail_errno(f, "cannot be opened");
         return fail_in(f, path);

@@ -72,11 +72,15 @@ const struct format *format_named(const char *name)
 
 const struct format *format_of_output(const char *out)
 {
+    static const char *const foreign[] = { ".bin", ".pt", ".pth", ".ckpt", ".npz", ".onnx", ".json" };
     struct stat st;
 
     for (size_t i = 0; i < NFORMATS; i++)
         if (formats[i]->plan && ends_with(out, formats[i]->suffix))
             return formats[i];
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        if (ends_with(out, foreign[i]))
+            return NULL;
     bool device = stat(out, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
     return format_named(device ? "gguf" : "safetensors");
 }

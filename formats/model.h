@@ -135,7 +135,9 @@ struct format {
 #undef ROW
 
 const struct format *format_named(const char *name);           /* NULL: none */
-const struct format *format_of_output(const char *out);        /* by suffix; a device: GGUF; else safetensors */
+/* By suffix; a device: GGUF; a directory's name, that is any without a suffix that files of weights have: safetensors. NULL: a suffix of a
+ * format that cannot be written. */
+const struct format *format_of_output(const char *out);
 
 /* ---- for the formats themselves: a model whose tensors are byte ranges of mapped files ---- */
 /* A model without files, metadata and tensors yet: those are the format's to fill. model_close() releases it. */

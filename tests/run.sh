@@ -3,8 +3,8 @@
 # Variables from the Makefile: BUILD (objects), BANTAM (the program), SAN (sanitizers, if any).
 #
 # tests/cli/COMMAND/CASE.sh runs in an empty directory of its own with $bantam, $root (the tree) and $shared (reference
-# data, or empty). Beside it: CASE.out, CASE.err, CASE.exit, compared exactly (absent: empty, 0). A case that prints a
-# line 'skip: WHY' and exits 77 was not run.
+# data, or empty). Beside it: CASE.out, CASE.err, CASE.exit, compared exactly (absent: empty, 0); the tree's own path is
+# written ROOT in them. A case that prints a line 'skip: WHY' and exits 77 was not run.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 root=$PWD match=${1:-} passed=0 failed=0 skipped=0
@@ -58,6 +58,7 @@ cli() {
         return
     fi
     if [ $status = 0 ]; then : >"$work/exit"; else echo $status >"$work/exit"; fi
+    sed -i "s|$root|ROOT|g" "$work/out" "$work/err"
     same "$base" exit "$work/exit" || ok=no
     same "$base" out "$work/out" || ok=no
     same "$base" err "$work/err" || ok=no

@@ -284,7 +284,7 @@ static cJSON *summary_json(const struct model *m, const struct summary *s)
 static void print_line(const char *what, const char *value)
 {
     printf("  %-14s", what);
-    print_cell(value ? value : "not said", terminal_columns() - 18);
+    print_last(value ? value : "not said", terminal_columns() - 18);
     putchar('\n');
 }
 
@@ -304,7 +304,7 @@ static void print_meta(const struct meta *meta)
         fputs("  ", stdout);
         print_cell(meta->entry[i].key, 42);
         putchar(' ');
-        print_cell(text ? text : "", terminal_columns() - 46);
+        print_last(text ? text : "", terminal_columns() - 46);
         putchar('\n');
         free(text);
         cJSON_Delete(item);

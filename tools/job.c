@@ -164,6 +164,12 @@ static int check_tokenizer(struct job *j, struct fail *f)
     return bad;
 }
 
+/* The model is what a bad input is about, where nothing more exact was said; wrong words on the command line are not. */
+static int blame(const struct job *j, struct fail *f)
+{
+    return f->kind == FAIL_INPUT ? fail_in(f, j->source) : -1;
+}
+
 /* To GGUF: names, keys and layout of GGUF, then the recipe's encodings. */
 static int open_canonical(struct job *j, bool as_converted, struct fail *f)
 {
@@ -210,10 +216,10 @@ int job_open(struct job *j, const struct args *a, bool as_converted, struct fail
     if (find_sink(j, f))
         return -1;
     if (strcmp(j->sink->name, "gguf") == 0 ? open_canonical(j, as_converted, f) : open_cast(j, f))
-        return fail_in(f, j->source);
+        return blame(j, f);
     j->model = model_quantize(j->model, j->recipe, j->choice, NULL, f);
     if (!j->model || j->sink->plan(j->model, a->out ? a->out : "out.gguf", &split, &j->plan, f))
-        return fail_in(f, j->source);
+        return blame(j, f);
     return 0;
 }
 
@@ -436,7 +442,7 @@ int job_write(struct job *j, struct fail *f)
     bad = model_write(j->model, &options, &result, f);
     meter_end(&meter);
     if (bad)
-        return -1;
+        return blame(j, f);
     if (j->args->json)
         return report_json(j, &result, f);
     return j->args->quiet ? 0 : report_text(j, &result, f);

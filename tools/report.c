@@ -183,7 +183,8 @@ static int columns(const char *s)
     return n;
 }
 
-void print_cell(const char *s, int width)
+/* Returns the columns taken. */
+static int print_cut(const char *s, int width)
 {
     int room = columns(s) > width ? width - 1 : width, at = 0;
     bool cut = room < width;
@@ -204,7 +205,19 @@ void print_cell(const char *s, int width)
     }
     if (cut)
         fputs("\xE2\x80\xA6", stdout), at++;
+    return at;
+}
+
+void print_cell(const char *s, int width)
+{
+    int at = print_cut(s, width);
+
     printf("%*s", width - at, "");
+}
+
+void print_last(const char *s, int width)
+{
+    print_cut(s, width);
 }
 
 int terminal_columns(void)

@@ -19,8 +19,10 @@ cJSON *json_whole(uint64_t);                    /* exact, also beyond 2^53 */
 int json_print(cJSON *, struct fail *);         /* to stdout, deleted; a failed write is FAIL_SYSTEM */
 
 /* ---- text ---- */
-/* Prints s in `width` terminal columns: padded, or cut with an ellipsis; control characters as '?'. */
+/* Prints s in `width` terminal columns: padded, or cut with an ellipsis; control characters as '?'. print_last is for the
+ * end of a line: it does not pad. */
 void print_cell(const char *s, int width);
+void print_last(const char *s, int width);
 int terminal_columns(void);                     /* of stdout; 80 when it is not a terminal */
 int stdout_done(struct fail *);                 /* flushes; a failed write is FAIL_SYSTEM */
 
