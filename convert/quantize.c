@@ -160,33 +160,41 @@ static const float *weight_of_row(const struct tensor *t, const float *weight, u
     return weight + row / t->shape[t->rank - 2] * tensor_row(t);
 }
 
+/* Rows [first, first + n) of t from `in`, the same rows of `source`. NULL: see *f. */
+static const void *encode_rows(const struct tensor *t, const struct tensor *source, const float *weight, const uint8_t *in,
+                               uint64_t first, uint64_t n, struct arena *tmp, struct fail *f)
+{
+    bool floats = strcmp(source->type->name, "f32") == 0;
+    uint64_t in_bytes = tensor_row_bytes(source), out_bytes = tensor_row_bytes(t), width = tensor_row(t), done, k;
+    uint8_t *out = arena_raw(tmp, (size_t)(n * out_bytes));
+    float *strip = floats ? NULL : arena_raw(tmp, (size_t)(width < STRIP ? STRIP : width) * sizeof *strip);
+
+    for (done = 0; done < n; done += k) {
+        const uint8_t *rows = in + done * in_bytes;
+        const float *x = floats ? (const float *)(const void *)rows : strip;
+        k = strip_rows(t, weight != NULL, first + done, n - done);
+        if (!floats)
+            source->type->decode(rows, strip, (size_t)(k * width / (uint64_t)source->type->block));
+        if (encode_strip(t, weight_of_row(t, weight, first + done), x, first + done, k, out + done * out_bytes, tmp, f) != 0)
+            return NULL;
+    }
+    return out;
+}
+
 static const void *quantize_rows(struct model *m, const struct tensor *t, uint64_t first, uint64_t n, struct arena *tmp,
                                  struct fail *f)
 {
     struct quantize_model *q = (struct quantize_model *)m;
     const struct tensor *source = &q->inner->tensor[t->offset];
     const float *weight = q->weights ? q->weights[t->offset] : NULL;
-    const uint8_t *in = model_rows(q->inner, source, first, n, tmp, f);
-    bool floats = strcmp(source->type->name, "f32") == 0;
-    uint64_t in_bytes = tensor_row_bytes(source), out_bytes = tensor_row_bytes(t), width = tensor_row(t), done, k;
-    uint8_t *out;
-    float *strip;
+    const void *in = model_rows(q->inner, source, first, n, tmp, f), *out = in;
 
-    if (!in)
-        return NULL;
-    if (t->type == source->type)
-        return check_passing(t, in, first, n, tmp, f) == 0 ? in : NULL;
-    out = arena_raw(tmp, (size_t)(n * out_bytes));
-    strip = floats ? NULL : arena_raw(tmp, (size_t)(width < STRIP ? STRIP : width) * sizeof *strip);
-    for (done = 0; done < n; done += k) {
-        const uint8_t *rows = in + done * in_bytes;
-        k = strip_rows(t, weight != NULL, first + done, n - done);
-        if (!floats)
-            source->type->decode(rows, strip, (size_t)(k * width / (uint64_t)source->type->block));
-        if (encode_strip(t, weight_of_row(t, weight, first + done), floats ? (const float *)(const void *)rows : strip,
-                         first + done, k, out + done * out_bytes, tmp, f) != 0)
-            return NULL;
-    }
+    if (in && t->type != source->type)
+        out = encode_rows(t, source, weight, in, first, n, tmp, f);
+    else if (in && check_passing(t, in, first, n, tmp, f) != 0)
+        out = NULL;
+    if (!out)
+        fail_in(f, m->path);
     return out;
 }
 

@@ -316,7 +316,8 @@ static int read_journal(struct writing *w, struct fail *f)
     }
     /* The journal of a run that died while it made it is a beginning of ours, or empty. */
     if (memcmp(head.magic, MAGIC, (size_t)n < sizeof head.magic ? (size_t)n : sizeof head.magic) != 0) {
-        fail(f, FAIL_USAGE, "'%s' is in the way: it is no journal of bantam's", j->path);
+        fail(f, FAIL_USAGE, "is in the way: it is no journal of bantam's");
+        fail_in(f, j->path);
         return fail_hint(f, "move it away, or write to another name");
     }
     j->resumed = n == (ssize_t)sizeof head && memcmp(&head.digest, &j->digest, sizeof j->digest) == 0;
@@ -395,14 +396,16 @@ static bool is_ours(const struct writing *w, size_t file)
 
 static int refuse_existing(const char *path, struct fail *f)
 {
-    fail(f, FAIL_USAGE, "'%s' exists already", path);
+    fail(f, FAIL_USAGE, "exists already");
+    fail_in(f, path);
     return fail_hint(f, "--force replaces it, when the new one is complete");
 }
 
 /* Without a journal, a .part is somebody else's. */
 static int refuse_foreign_part(const char *part, struct fail *f)
 {
-    fail(f, FAIL_USAGE, "'%s' is in the way, and no journal says that it is bantam's", part);
+    fail(f, FAIL_USAGE, "is in the way, and no journal says that it is bantam's");
+    fail_in(f, part);
     return fail_hint(f, "move it away, or write to another name");
 }
 
