@@ -2,6 +2,7 @@
 #include "convert/arch.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,28 +60,89 @@ void arch_classes(char *out, size_t nbytes)
             at += (size_t)snprintf(out + at, nbytes - at, "%s%s", at ? ", " : "", *c);
 }
 
-static uint64_t key_u64(const struct meta *m, const char *arch, const char *key)
+static uint64_t key_u64(const struct meta *m, const char *arch, const char *key, uint64_t fallback)
 {
     char full[200];
 
     if ((size_t)snprintf(full, sizeof full, "%s.%s", arch, key) >= sizeof full)
         return 0;
-    return meta_u64(m, full, 0);
+    return meta_u64(m, full, fallback);
+}
+
+uint64_t arch_heads(const struct meta *m, const char *name, enum layout layout)
+{
+    uint64_t heads = key_u64(m, name, "attention.head_count", 0);
+
+    return layout == LAYOUT_SAME ? 0 : layout == LAYOUT_ROPE_Q ? heads : key_u64(m, name, "attention.head_count_kv", heads);
 }
 
 uint64_t arch_dim(const struct meta *m, const char *name, enum dim d)
 {
-    uint64_t n = 0;
+    uint64_t heads = arch_heads(m, name, LAYOUT_ROPE_Q), width = key_u64(m, name, "embedding_length", 0), n = 0;
 
     switch (d) {
     case DIM_NONE:  return 0;
-    case DIM_VOCAB: return key_u64(m, name, "vocab_size");
-    case DIM_EMBD:  return key_u64(m, name, "embedding_length");
-    case DIM_FF:    return key_u64(m, name, "feed_forward_length");
-    case DIM_Q:     n = key_u64(m, name, "attention.head_count"); break;
-    case DIM_KV:    n = key_u64(m, name, "attention.head_count_kv"); break;
+    case DIM_VOCAB: return key_u64(m, name, "vocab_size", 0);
+    case DIM_EMBD:  return width;
+    case DIM_FF:    return key_u64(m, name, "feed_forward_length", 0);
+    case DIM_Q:     n = heads; break;
+    case DIM_KV:    n = arch_heads(m, name, LAYOUT_ROPE_K); break;
     }
-    if (__builtin_mul_overflow(n, key_u64(m, name, "attention.key_length"), &n))
+    if (__builtin_mul_overflow(n, key_u64(m, name, "attention.key_length", heads ? width / heads : 0), &n))
         return 0;
     return n;
+}
+
+bool arch_match(const char *pattern, const char *name, size_t n, uint64_t *layer)
+{
+    const char *mark = strstr(pattern, "{L}"), *p;
+    size_t before = mark ? (size_t)(mark - pattern) : strlen(pattern), after = mark ? strlen(mark + 3) : 0, digits;
+
+    *layer = 0;
+    if (n < before + after + (mark != NULL) || memcmp(pattern, name, before) != 0)
+        return false;
+    if (!mark)
+        return n == before;
+    p = name + before;
+    digits = n - before - after;
+    if (memcmp(mark + 3, p + digits, after) != 0 || digits > 9 || (*p == '0' && digits > 1))
+        return false;
+    for (; digits; digits--, p++) {
+        if (*p < '0' || *p > '9')
+            return false;
+        *layer = *layer * 10 + (uint64_t)(*p - '0');
+    }
+    return true;
+}
+
+const char *arch_spell(struct arena *a, const char *pattern, uint64_t layer, bool bias)
+{
+    const char *mark = strstr(pattern, "{L}"), *ending = bias ? ".bias" : ".weight";
+
+    if (!mark)
+        return arena_printf(a, "%s%s", pattern, ending);
+    return arena_printf(a, "%.*s%" PRIu64 "%s%s", (int)(mark - pattern), pattern, layer, mark + 3, ending);
+}
+
+static void print_shape(char *out, size_t room, int rank, const uint64_t *shape)
+{
+    size_t n = 0;
+
+    out[0] = '\0';
+    for (int i = 0; i < rank && n < room; i++)
+        n += (size_t)snprintf(out + n, room - n, "%s%" PRIu64, i ? " x " : "", shape[i]);
+}
+
+int arch_check_shape(const struct meta *m, const char *name, const struct name_map *map, const struct tensor *t, bool bias,
+                     const char *implied_by, struct fail *f)
+{
+    uint64_t want[2] = { arch_dim(m, name, map->rows), bias ? 0 : arch_dim(m, name, map->cols) };
+    int rank = !bias && map->cols != DIM_NONE ? 2 : 1;
+    char got_text[200], want_text[60];
+
+    if (t->rank == rank && t->shape[0] == want[0] && (rank == 1 || t->shape[1] == want[1]))
+        return 0;
+    print_shape(got_text, sizeof got_text, t->rank, t->shape);
+    print_shape(want_text, sizeof want_text, rank, want);
+    return fail(f, FAIL_INPUT, "tensor '%s' has the shape %s, but %s implies %s", t->name, got_text, implied_by, want_text);
 }

@@ -5,12 +5,14 @@
 
 #include "formats/fail.h"
 #include "formats/meta.h"
+#include "formats/model.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct conversion;              /* convert/config.h: a config.json on its way into canonical keys */
+struct conversion;              /* convert/config.h: a config.json on its way into canonical keys ... */
+struct reversal;                /* ... and canonical keys on their way back */
 
 enum layout {                   /* how the rows of an output tensor derive from the source's */
     LAYOUT_SAME,
@@ -28,12 +30,14 @@ enum dim {
 
 /* config.json key -> canonical key, in the order in which they are written. `{arch}` in `to` stands for the
  * architecture's GGUF name. First `from` that is there (null counts as absent) wins; alternatives are separated by '|',
- * nesting by '.'. `put`, if not NULL, does the row's work instead: what a type cannot say. */
+ * nesting by '.'. `put`, if not NULL, does the row's work instead: what a type cannot say; `back` is its inverse (NULL: nothing
+ * to do on the way back). */
 struct key_map {
     const char *from, *to;
     enum meta_type type;        /* META_UINT32, META_FLOAT32, META_BOOL or META_STRING */
     unsigned flags;
     int (*put)(struct conversion *, const struct key_map *, struct fail *);
+    int (*back)(struct reversal *, struct fail *);
 };
 enum { KEY_OPTIONAL = 1 };
 
@@ -87,7 +91,21 @@ const struct arch *arch_at(size_t i);
 /* The Hugging Face classes of all families, "A, B, C", for messages. */
 void arch_classes(char *out, size_t nbytes);
 
-/* What a dimension is in a canonical model of family `name`; 0 when the keys are not there, and for DIM_NONE. */
+/* What a dimension is in a canonical model of family `name`; 0 when the keys are not there, and for DIM_NONE. As in
+ * llama.cpp, a missing head_count_kv is head_count and a missing key_length the width divided by the heads. */
 uint64_t arch_dim(const struct meta *canonical, const char *name, enum dim);
+
+/* How many heads a tensor's rows are regrouped for; 0: they are not. */
+uint64_t arch_heads(const struct meta *canonical, const char *name, enum layout);
+
+/* The layer of a name of n characters (without ".weight") that follows the pattern; false: another name. */
+bool arch_match(const char *pattern, const char *name, size_t n, uint64_t *layer);
+
+/* The name for a layer, with ".weight" or ".bias". */
+const char *arch_spell(struct arena *, const char *pattern, uint64_t layer, bool bias);
+
+/* Has `t` the shape that the canonical keys imply? -1: FAIL_INPUT with both shapes; `implied_by` names where they stand. */
+int arch_check_shape(const struct meta *canonical, const char *name, const struct name_map *, const struct tensor *t, bool bias,
+                     const char *implied_by, struct fail *);
 
 #endif

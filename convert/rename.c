@@ -1,19 +1,13 @@
-/* rename.c - an adapter: a Hugging Face model under GGUF's names, keys, row orders and vocabulary.
- *
- * Row orders. Rotary positions turn pairs of values of a head. Hugging Face keeps the first members of all pairs and
- * then the second ones, GGUF keeps pairs together (n = half of a head's rows, one column per row):
- *     theirs   a0 a1 ... a(n-1) b0 b1 ... b(n-1)
- *     ours     a0 b0 a1 b1 ... a(n-1) b(n-1)
- * Rows are gathered when they are asked for; nothing holds a tensor. */
+/* rename.c - an adapter: a Hugging Face model under GGUF's names, keys, row orders and vocabulary. */
 #include "convert/rename.h"
 
 #include "convert/arch.h"
 #include "convert/card.h"
 #include "convert/config.h"
 #include "convert/general.h"
+#include "convert/regroup.h"
 #include "formats/file.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +18,7 @@ enum { CONFIG_MAX_BYTES = 64 << 20 };
 struct source {
     const struct tensor *theirs;
     const float *data;
-    uint64_t heads;             /* rows are regrouped within each of as many heads; 0: as they are */
+    struct regroup regroup;     /* no heads: rows are as they are */
 };
 
 struct renamed {
@@ -34,71 +28,6 @@ struct renamed {
 };
 
 /* ---- rows ---- */
-/* Units [first, first + n) of the canonical order, out of `in`, which holds units [start, ...) of the source's; `half` is
- * half the units of a head. */
-static void regroup(uint8_t *out, const uint8_t *in, uint64_t start, uint64_t first, uint64_t n, uint64_t half, size_t nbytes)
-{
-    for (uint64_t i = 0; i < n; i++) {
-        uint64_t ours = first + i, head = ours / (2 * half), at = ours % (2 * half);
-        uint64_t theirs = head * 2 * half + at % 2 * half + at / 2;
-        memcpy(out + i * nbytes, in + (theirs - start) * nbytes, nbytes);
-    }
-}
-
-/* The two runs of source rows (first and second members of pairs) behind rows [first, first + n), all of one head. */
-static int gather_head(struct renamed *r, const struct source *s, uint64_t first, uint64_t n, uint8_t *out, struct arena *tmp,
-                       struct fail *f)
-{
-    uint64_t half = tensor_rows(s->theirs) / s->heads / 2, base = first / (2 * half) * 2 * half;
-    size_t nbytes = tensor_row_bytes(s->theirs);
-
-    for (uint64_t member = 0; member < 2; member++) {
-        uint64_t skip = (first + member) % 2;           /* rows of ours before the first of this member */
-        uint64_t from = (first + skip - base) / 2, count = n > skip ? (n - skip + 1) / 2 : 0;
-        const uint8_t *in;
-        if (!count)
-            continue;
-        in = model_rows(r->inner, s->theirs, base + member * half + from, count, tmp, f);
-        if (!in)
-            return -1;
-        for (uint64_t i = 0; i < count; i++)
-            memcpy(out + (skip + 2 * i) * nbytes, in + i * nbytes, nbytes);
-    }
-    return 0;
-}
-
-static const void *gather_rows(struct renamed *r, const struct source *s, uint64_t first, uint64_t n, struct arena *tmp,
-                               struct fail *f)
-{
-    uint64_t head = tensor_rows(s->theirs) / s->heads;
-    size_t nbytes = tensor_row_bytes(s->theirs);
-    uint8_t *out = arena_raw(tmp, n * nbytes);
-
-    for (uint64_t done = 0, part; done < n; done += part) {
-        uint64_t left = head - (first + done) % head;
-        part = left < n - done ? left : n - done;
-        if (gather_head(r, s, first + done, part, out + done * nbytes, tmp, f))
-            return NULL;
-    }
-    return out;
-}
-
-/* A vector has one row: its weights are regrouped. */
-static const void *gather_vector(struct renamed *r, const struct source *s, struct arena *tmp, struct fail *f)
-{
-    const uint8_t *in = model_rows(r->inner, s->theirs, 0, 1, tmp, f);
-    uint64_t n = tensor_row(s->theirs);
-    size_t nbytes = (size_t)s->theirs->type->nbytes;
-    uint8_t *out;
-
-    assert(s->theirs->type->block == 1);
-    if (!in)
-        return NULL;
-    out = arena_raw(tmp, n * nbytes);
-    regroup(out, in, 0, 0, n, n / s->heads / 2, nbytes);
-    return out;
-}
-
 static const void *rename_rows(struct model *m, const struct tensor *t, uint64_t first, uint64_t n, struct arena *tmp,
                                struct fail *f)
 {
@@ -107,11 +36,9 @@ static const void *rename_rows(struct model *m, const struct tensor *t, uint64_t
 
     if (s->data)
         return s->data + first * tensor_row(t);
-    if (!s->heads)
-        return model_rows(r->inner, s->theirs, first, n, tmp, f);
-    if (t->rank == 1)
-        return gather_vector(r, s, tmp, f);
-    return gather_rows(r, s, first, n, tmp, f);
+    if (s->regroup.heads)
+        return regroup_rows(&s->regroup, r->inner, s->theirs, first, n, tmp, f);
+    return model_rows(r->inner, s->theirs, first, n, tmp, f);
 }
 
 static void rename_close(struct model *m)
@@ -136,70 +63,9 @@ struct mapping {
     size_t ntensors;
 };
 
-/* The layer of a name that follows the pattern, up to the dot before "weight" or "bias"; false: another name. */
-static bool match_name(const char *pattern, const char *name, size_t n, uint64_t *layer)
-{
-    const char *mark = strstr(pattern, "{L}"), *p;
-    size_t before = mark ? (size_t)(mark - pattern) : strlen(pattern), after = mark ? strlen(mark + 3) : 0, digits;
-
-    *layer = 0;
-    if (n < before + after + (mark != NULL) || memcmp(pattern, name, before) != 0)
-        return false;
-    if (!mark)
-        return n == before;
-    p = name + before;
-    digits = n - before - after;
-    if (memcmp(mark + 3, p + digits, after) != 0 || digits > 9 || (*p == '0' && digits > 1))
-        return false;
-    for (; digits; digits--, p++) {
-        if (*p < '0' || *p > '9')
-            return false;
-        *layer = *layer * 10 + (uint64_t)(*p - '0');
-    }
-    return true;
-}
-
-static const char *with_layer(struct arena *a, const char *pattern, uint64_t layer, bool bias)
-{
-    const char *mark = strstr(pattern, "{L}"), *ending = bias ? ".bias" : ".weight";
-
-    if (!mark)
-        return arena_printf(a, "%s%s", pattern, ending);
-    return arena_printf(a, "%.*s%" PRIu64 "%s%s", (int)(mark - pattern), pattern, layer, mark + 3, ending);
-}
-
-static const char *shape_text(struct arena *a, int rank, const uint64_t *shape)
-{
-    const char *s = "";
-
-    for (int i = 0; i < rank; i++)
-        s = arena_printf(a, "%s%s%" PRIu64, s, i ? " x " : "", shape[i]);
-    return s;
-}
-
-static int check_shape(struct mapping *g, const struct name_map *map, const struct tensor *t, bool bias, struct fail *f)
-{
-    const char *name = g->c->arch->name;
-    uint64_t want[2] = { arch_dim(&g->c->meta, name, map->rows), bias ? 0 : arch_dim(&g->c->meta, name, map->cols) };
-    int rank = want[1] ? 2 : 1;
-    bool same = t->rank == rank && t->shape[0] == want[0] && (rank == 1 || t->shape[1] == want[1]);
-
-    if (same)
-        return 0;
-    return fail(f, FAIL_INPUT, "tensor '%s' has the shape %s, but config.json implies %s", t->name,
-                shape_text(g->c->arena, t->rank, t->shape), shape_text(g->c->arena, rank, want));
-}
-
 static bool key_true(struct mapping *g, const char *key)
 {
     return key && cJSON_IsTrue(config_find(g->c, key));
-}
-
-static uint64_t heads_of(struct mapping *g, enum layout layout)
-{
-    return layout == LAYOUT_SAME ? 0 :
-        meta_u64(&g->c->meta, config_key(g->c, layout == LAYOUT_ROPE_Q ? "{arch}.attention.head_count"
-                                                                       : "{arch}.attention.head_count_kv"), 0);
 }
 
 static struct tensor *add_tensor(struct mapping *g, const char *name, struct source s)
@@ -219,8 +85,8 @@ static int map_tensor(struct mapping *g, const struct name_map *map, const struc
                       struct fail *f)
 {
     struct arena *a = g->c->arena;
-    uint64_t heads = heads_of(g, map->layout);
-    const char *name = with_layer(a, map->ours, layer, bias);
+    uint64_t heads = arch_heads(&g->c->meta, g->c->arch->name, map->layout);
+    const char *name = arch_spell(a, map->ours, layer, bias);
 
     if (layer >= g->layers)
         return fail(f, FAIL_INPUT, "tensor '%s' belongs to layer %" PRIu64 ", but num_hidden_layers is %" PRIu64, t->name, layer,
@@ -228,9 +94,9 @@ static int map_tensor(struct mapping *g, const struct name_map *map, const struc
     if (bias && !key_true(g, map->bias))
         return fail(f, FAIL_INPUT, "tensor '%s' is a bias, but config.json does not say that there are any%s%s%s", t->name,
                     map->bias ? " ('" : "", map->bias ? map->bias : "", map->bias ? "' is not true)" : "");
-    if (check_shape(g, map, t, bias, f))
+    if (arch_check_shape(&g->c->meta, g->c->arch->name, map, t, bias, "config.json", f))
         return -1;
-    add_tensor(g, name, (struct source){ t, NULL, heads });
+    add_tensor(g, name, (struct source){ t, NULL, { heads, false } });
     g->found[((size_t)(map - g->c->arch->tensors) * g->layers + layer) * 2 + bias] = true;
     account_used(g->c->account, ACCOUNT_TENSOR, t->name, name,
                  heads ? arena_printf(a, "rows of %" PRIu64 " heads regrouped from halves to pairs", heads) : NULL);
@@ -252,7 +118,7 @@ static int place_tensor(struct mapping *g, const struct tensor *t, struct fail *
     if (!bias && !(dot && strcmp(dot, ".weight") == 0))
         return 0;                                           /* stays pending */
     for (const struct name_map *map = g->c->arch->tensors; map->theirs; map++)
-        if (match_name(map->theirs, t->name, (size_t)(dot - t->name), &layer))
+        if (arch_match(map->theirs, t->name, (size_t)(dot - t->name), &layer))
             return map_tensor(g, map, t, layer, bias, f);
     return 0;
 }
@@ -267,7 +133,7 @@ static int check_missing(struct mapping *g, struct fail *f)
                 bool wanted = bias ? key_true(g, map->bias) : !key_true(g, map->tied);
                 if (!wanted || g->found[(i * g->layers + layer) * 2 + (size_t)bias])
                     continue;
-                fail(f, FAIL_INPUT, "tensor '%s' is missing", with_layer(g->c->arena, map->theirs, layer, bias));
+                fail(f, FAIL_INPUT, "tensor '%s' is missing", arch_spell(g->c->arena, map->theirs, layer, bias));
                 if (map->tied && !bias)
                     fail_hint(f, "'%s' in config.json would say that the model has none", map->tied);
                 return -1;
@@ -307,7 +173,7 @@ static void add_generated(struct mapping *g)
 {
     for (size_t i = 0; i < g->c->ngenerated; i++) {
         const struct generated *e = &g->c->generated[i];
-        struct tensor *t = add_tensor(g, e->name, (struct source){ NULL, e->data, 0 });
+        struct tensor *t = add_tensor(g, e->name, (struct source){ NULL, e->data, { 0, false } });
         t->type = qtype_named("f32");
         t->rank = 1;
         t->shape[0] = e->n;
