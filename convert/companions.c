@@ -75,18 +75,19 @@ int companions_of(const char *dir, const struct qtype *type, struct arena *a, co
     struct plan_extra *extra = arena_array(a, struct plan_extra, MOST_FILES);
     DIR *d = opendir(dir);
     struct dirent *entry;
-    int bad = d ? 0 : fail_errno(f, "directory '%s' cannot be read", dir);
+    int bad = 0;
 
     *n = 0;
+    *list = extra;
+    if (!d)
+        return fail_errno(f, "directory '%s' cannot be read", dir);
     while (!bad && *n < MOST_FILES && (entry = readdir(d)))
         if (matches(travel, entry->d_name) && !matches(stay, entry->d_name) && !path_is_dir(path_join(a, dir, entry->d_name)))
             bad = add(&extra[(*n)++], dir, entry->d_name, a, f);
-    if (d)
-        closedir(d);
+    closedir(d);
     qsort(extra, *n, sizeof *extra, by_name);
     for (size_t i = 0; !bad && type && i < *n; i++)
         if (strcmp(extra[i].name, "config.json") == 0)
             bad = set_dtype(&extra[i], type, path_join(a, dir, "config.json"), a, f);
-    *list = extra;
     return bad;
 }

@@ -37,7 +37,8 @@ struct file {
     uint64_t nbytes;
 };
 
-/* Maps a regular file. Fails (FAIL_SYSTEM for the OS, FAIL_INPUT for a directory, pipe or device). A file that is
+/* Maps a regular file. Fails (FAIL_SYSTEM for the OS; FAIL_INPUT for a name that does not exist, a
+ * directory, pipe or device). A file that is
  * cut short while mapped would raise SIGBUS: tools/ turns that into status 3. */
 int file_open(struct file *, const char *path, struct fail *);
 void file_close(struct file *);

@@ -16,7 +16,7 @@
  * tree is deleted when `owner` is reset or released. NULL: FAIL_INPUT. */
 cJSON *json_parse(const char *text, size_t n, const char *what, struct arena *owner, struct fail *);
 
-/* The same from a file of at most `limit` bytes. A missing file is FAIL_SYSTEM (see path_exists first). */
+/* The same from a file of at most `limit` bytes. A missing file is FAIL_INPUT. */
 cJSON *json_read(const char *path, uint64_t limit, struct arena *owner, struct fail *);
 
 /* The text of one top-level member of an object, found by scanning, without parsing the rest: how the head of a

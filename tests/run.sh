@@ -65,10 +65,10 @@ cli() {
     if [ $ok = yes ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAIL $name"; fi
 }
 
-case kernels in *"$match"*) program kernels "$BUILD/kernels" ;; esac
+[[ kernels = *"$match"* ]] && program kernels "$BUILD/kernels"
 program unit "$BUILD/unit" "$match"
 for replay in "$BUILD"/fuzz/*; do
-    [ -x "$replay" ] && [ -f "$replay" ] || continue
+    [[ -x $replay && -f $replay ]] || continue
     name=fuzz-$(basename "$replay")
     case $name in *"$match"*) program "$name" "$replay" tests/golden tests/bad ;; esac
 done

@@ -254,7 +254,7 @@ static bool due(struct meter *m, uint64_t done, uint64_t total, double *elapsed,
     if (done)
         time_text(left, *elapsed / (double)done * (double)(total - done));
     else
-        strcpy(left, "some time");
+        snprintf(left, SIZE_TEXT, "some time");
     return true;
 }
 

@@ -142,7 +142,7 @@ static inline f4 exp4(f4 x)
     series = series * r + 1.f / 2;
     series = series * r * r + r + 1;
     f4 scaled = (f4)((i4)series + (((i4)shifted - (i4)whole) << 23));
-    return pick4(x == x, pick4(x < lowest, all4(0), scaled), x);
+    return pick4(x == x, pick4(x < lowest, all4(0), scaled), x);     // NOLINT(misc-redundant-expression): NaN stays NaN
 }
 
 /* The activations, as torch.nn.functional defines them. The tanh form of gelu is x / (1 + exp(-2u)), since

@@ -8,7 +8,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 dir=${BENCH_DIR:-build/bench} threads=${BENCH_THREADS:-2} python=${PEER_PYTHON:-python3}
-bantam=$PWD/$BANTAM
+bantam=$PWD/${BANTAM:-bantam}
 mkdir -p "$dir"
 [ -e "$dir/hf/config.json" ] || {
     mkdir -p "$dir/hf"
@@ -19,10 +19,10 @@ mkdir -p "$dir"
 # Best of three: seconds and peak memory of COMMAND, after OUT was removed.
 best_seconds=0 best_kb=0
 measure() { # OUT COMMAND...
-    local out=$1 i seconds kb
+    local out=$1 seconds kb
     shift
     best_seconds=999999
-    for i in 1 2 3; do
+    for _ in 1 2 3; do
         rm -f "$out" "$out".part*
         /usr/bin/time -f '%e %M' -o "$dir/time" "$@" >"$dir/log" 2>&1 || { echo "failed: $*"; tail -3 "$dir/log"; return 1; }
         read -r seconds kb < <(tail -n 1 "$dir/time")

@@ -139,7 +139,7 @@ TEST(file_open_refusals)
     struct file file;
 
     f = (struct fail){0};
-    CHECK(file_open(&file, "/nonexistent", &f) == -1 && f.kind == FAIL_SYSTEM);
+    CHECK(file_open(&file, "/nonexistent", &f) == -1 && f.kind == FAIL_INPUT);
     CHECK_STR(f.where, "/nonexistent");
     f = (struct fail){0};
     CHECK(file_open(&file, "/tmp", &f) == -1 && f.kind == FAIL_INPUT);

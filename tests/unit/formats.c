@@ -251,7 +251,7 @@ TEST(formats_local_stores_are_refused)
     CHECK_STR(f.text, "names in local stores (hf:...) are not supported yet");
     f = (struct fail){0};
     CHECK(!model_open("/nonexistent/model.gguf", &f));
-    CHECK(f.kind == FAIL_SYSTEM);
+    CHECK(f.kind == FAIL_INPUT);
 }
 
 TEST(formats_dangling_link_is_an_incomplete_download)
