@@ -320,8 +320,8 @@ TEST(score_refuses_what_cannot_be_compared)
     struct pair p;
 
     pair_open(&p);
-    CHECK(pair_score(&p, p.candidate, 100, 0) != 0 && p.fail.kind == FAIL_INPUT);
-    CHECK(strstr(p.fail.text, "the text is too short: ") && strstr(p.fail.text, "where two contexts of 100 are needed"));
+    CHECK(pair_score(&p, p.candidate, 150, 0) != 0 && p.fail.kind == FAIL_INPUT);
+    CHECK(strstr(p.fail.text, "the text is too short: ") && strstr(p.fail.text, "where two contexts of 150 are needed"));
     CHECK(strstr(p.fail.hint, "--context "));
     CHECK(pair_score(&p, p.candidate, 2, 0) != 0 && p.fail.kind == FAIL_USAGE);
 
