@@ -100,8 +100,7 @@ int account_check(const struct account *a, struct fail *f)
     size_t n = pending(a, ACCOUNT_KEY, names, sizeof names);
 
     if (n) {
-        fail(f, FAIL_INPUT, "%zu key%s of config.json mean%s nothing to this program, and may change what the weights "
-             "compute: %s%s", n, n == 1 ? "" : "s", n == 1 ? "s" : "", names, n > 3 ? ", ..." : "");
+        fail(f, FAIL_INPUT, "%zu key%s mean%s nothing to this program, and may change what the weights compute: %s%s", n, n == 1 ? "" : "s", n == 1 ? "s" : "", names, n > 3 ? ", ..." : "");
         return fail_hint(f, "if a key changes nothing in the result, say so with --ignore-key KEY");
     }
     n = pending(a, ACCOUNT_TENSOR, names, sizeof names);

@@ -16,15 +16,16 @@ static const struct arch *const table[] = {
 #undef ROW
 };
 
-static const char count_rows[] = {
-#define ROW(a) 0,
+enum {
+#define ROW(a) ROW_##a,
 #include "convert/archs.def"
 #undef ROW
+    NROWS
 };
 
 size_t arch_count(void)
 {
-    return sizeof count_rows;
+    return NROWS;
 }
 
 const struct arch *arch_at(size_t i)

@@ -65,4 +65,7 @@ int put_file_type(struct conversion *, const struct key_map *, struct fail *);
  * 'rope_scaling' and 'rope_theta' of yesterday's. */
 int put_rope(struct conversion *, const struct key_map *, struct fail *);
 
+/* By how much Llama 3's scaling stretches the wavelength of pair `pair` of a head of `dims`. */
+float rope_llama3_factor(uint32_t pair, uint32_t dims, double theta, double factor, double low, double high, double old);
+
 #endif

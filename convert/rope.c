@@ -185,9 +185,9 @@ static int put_longrope(struct conversion *c, const struct rope *r, struct fail 
 /* Wavelengths of up to old / high tokens stay, those beyond old / low are stretched by `factor`, those between partly. All in float32
  * in the order in which PyTorch computes the reference (number / tensor is reciprocal, then product), but with a power that
  * is rounded correctly, where PyTorch's is off by one in the last place for one value in a hundred. */
-static float llama3_factor(float exponent, double theta, double factor, double low, double high, double old)
+float rope_llama3_factor(uint32_t pair, uint32_t dims, double theta, double factor, double low, double high, double old)
 {
-    float freq = 1.0f / (float)pow((double)(float)theta, (double)exponent);
+    float exponent = (float)(2 * pair) / (float)dims, freq = 1.0f / (float)pow((double)(float)theta, (double)exponent);
     float wavelength = 1.0f / freq * (float)(2 * M_PI), smooth;
 
     if (wavelength < (float)(old / high))
@@ -213,7 +213,7 @@ static int put_llama3(struct conversion *c, const struct rope *r, struct fail *f
                     "< high and 0 < factor are needed", r->object, factor, low, high);
     data = arena_array(c->arena, float, (r->dims + 1) / 2);
     for (uint32_t i = 0; i < (r->dims + 1) / 2; i++)
-        data[i] = llama3_factor((float)(2 * i) / (float)r->dims, r->theta, factor, low, high, old);
+        data[i] = rope_llama3_factor(i, r->dims, r->theta, factor, low, high, old);
     generate(c, "rope_freqs.weight", (r->dims + 1) / 2, data);
     return 0;
 }

@@ -4,6 +4,7 @@
 #include "convert/companions.h"
 #include "convert/quantize.h"
 #include "convert/rename.h"
+#include "convert/unrename.h"
 #include "tokenizer/tokenizer.h"
 #include "tools/report.h"
 
@@ -185,6 +186,21 @@ static int open_canonical(struct job *j, bool as_converted, struct fail *f)
     return check_tokenizer(j, f) || choose(j, as_converted, f) ? -1 : 0;
 }
 
+/* A GGUF model gets Hugging Face's names, row order and config.json; its tokenizer stays behind. */
+static int unname(struct job *j, const struct qtype *type, struct fail *f)
+{
+    struct plan_extra *extra = arena_new(&j->arena, struct plan_extra);
+    const char *config = NULL;
+
+    j->model = model_unrename(j->model, type, &config, &j->account, f);
+    if (!j->model)
+        return -1;
+    *extra = (struct plan_extra){ "config.json", config, strlen(config) };
+    j->extra = extra;
+    j->nextra = 1;
+    return 0;
+}
+
 /* To safetensors: everything keeps its name; floating-point tensors are cast, and the directory's other files come along. */
 static int open_cast(struct job *j, struct fail *f)
 {
@@ -193,6 +209,8 @@ static int open_cast(struct job *j, struct fail *f)
     if (j->recipe->base && (!type || !type->safetensors))
         return fail(f, FAIL_USAGE, "safetensors cannot hold %s", j->recipe->name), fail_hint(f, "F32, F16, BF16 or auto; or end OUT in .gguf");
     if (!(j->model = model_open(j->source, f)))
+        return -1;
+    if (strcmp(j->model->format->name, "gguf") == 0 && unname(j, type, f))
         return -1;
     list_types(j);
     for (size_t i = 0; i < j->model->ntensors; i++) {

@@ -5,6 +5,7 @@
  * gguf-py/gguf/constants.py. */
 #include "convert/arch.h"
 #include "convert/config.h"
+#include "convert/unrename.h"
 
 #include <inttypes.h>
 
@@ -17,9 +18,9 @@ static const struct key_map keys[] = {
     { .from = "intermediate_size", .to = "{arch}.feed_forward_length", .type = META_UINT32 },
     { .from = "num_attention_heads", .to = "{arch}.attention.head_count", .type = META_UINT32 },
     { .from = "num_key_value_heads|num_attention_heads", .to = "{arch}.attention.head_count_kv", .type = META_UINT32 },
-    { .put = put_rope },
+    { .put = put_rope, .back = back_rope },
     { .from = "rms_norm_eps", .to = "{arch}.attention.layer_norm_rms_epsilon", .type = META_FLOAT32 },
-    { .put = put_head_dim },
+    { .put = put_head_dim, .back = back_head_dim },
     { .put = put_file_type },
     { .from = "vocab_size", .to = "{arch}.vocab_size", .type = META_UINT32 },
     { .put = put_rope_dims },

@@ -117,7 +117,7 @@ sys.path.insert(0, CPP)
 os.makedirs(OUT, exist_ok=True)
 make('today', LlamaForCausalLM, LlamaConfig, torch.bfloat16, today, shard='2KB', num_key_value_heads=1, head_dim=8, attention_bias=True,
      mlp_bias=True, rope_parameters={'rope_type': 'llama3', 'rope_theta': 500000.0, 'factor': 8.0, 'low_freq_factor': 1.0,
-                                     'high_freq_factor': 4.0, 'original_max_position_embeddings': 1024})
+                                     'high_freq_factor': 4.0, 'original_max_position_embeddings': 16384})
 make('yesterday', LlamaForCausalLM, LlamaConfig, torch.float16, yesterday,
      rope_parameters={'rope_type': 'linear', 'rope_theta': 20000.0, 'factor': 2.5})
 make('mistral', MistralForCausalLM, MistralConfig, torch.float32, num_key_value_heads=1, head_dim=6, sliding_window=16,

@@ -13,7 +13,7 @@ TEST(account_names_pending_keys_before_tensors)
     account_used(&a, ACCOUNT_KEY, "hidden_size", "llama.embedding_length", NULL);
     CHECK(account_check(&a, &f) == -1);
     CHECK(f.kind == FAIL_INPUT);
-    CHECK_STR(f.text, "1 key of config.json means nothing to this program, and may change what the weights compute: 'logit_scale'");
+    CHECK_STR(f.text, "1 key means nothing to this program, and may change what the weights compute: 'logit_scale'");
     account_release(&a);
 }
 

@@ -170,9 +170,9 @@ static const struct {
 } edits[] = {
     { "LlamaForCausalLM", "GrokForCausalLM", "model class 'GrokForCausalLM' is not known (known: " },
     { "\"LlamaForCausalLM\"", "", "config.json does not name the model's class ('architectures')" },
-    { ADD, ADD "\"logits_scaling\": 8.0,", "1 key of config.json means nothing to this program, and may change what the weights "
+    { ADD, ADD "\"logits_scaling\": 8.0,", "1 key means nothing to this program, and may change what the weights "
       "compute: 'logits_scaling'" },
-    { ADD, ADD "\"odd\": {\"a\": 1, \"b\": {\"c\": 2}},", "2 keys of config.json mean nothing to this program, and may change what the "
+    { ADD, ADD "\"odd\": {\"a\": 1, \"b\": {\"c\": 2}},", "2 keys mean nothing to this program, and may change what the "
       "weights compute: 'odd.a', 'odd.b.c'" },
     { ADD, ADD "\"logits_scaling\": null,", NULL },
     { ADD, ADD "\"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 4},", "the weights are quantized already "
