@@ -42,7 +42,7 @@ static const struct option options[] = {
     { "tensors", 0, FLAG, NULL, AT(tensors), "list every tensor" },
     { "hashes", 0, FLAG, NULL, AT(hashes), "list every tensor with the XXH3-128 of its bytes" },
     { "against", 'a', STRING, "ORIGINAL", AT(against), "the model to compare with" },
-    { "text", 0, STRING, "FILE", AT(text), "the text to measure on, UTF-8" },
+    { "text", 0, STRING, "FILE", AT(text), "the text to measure on: UTF-8, plain or gzip" },
     { "context", 'c', COUNT, "N", AT(context), "tokens in a chunk (512)" },
     { "chunks", 0, COUNT, "N", AT(chunks), "use at most N chunks of the text" },
     { "max-kld", 0, REAL, "X", AT_HAS(max_kld), "exit 1 when the mean KL divergence is above X" },

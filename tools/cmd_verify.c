@@ -1,6 +1,7 @@
 /* cmd_verify.c - verify, perplexity, logits: what did quantizing cost? */
 #include "convert/rename.h"
 #include "formats/file.h"
+#include "formats/gzip.h"
 #include "tools/commands.h"
 #include "tools/report.h"
 #include "verify/score.h"
@@ -179,7 +180,7 @@ static int verify(struct args *a, struct model *candidate, struct model *origina
     struct score s = {0};
     struct vocab *v = vocab_of(original, found, f);
     size_t nbytes;
-    char *text = v ? file_read_text(a->text, TEXT_LIMIT, &a->arena, &nbytes, f) : NULL;
+    char *text = v ? gzip_read_text(a->text, TEXT_LIMIT, &a->arena, &nbytes, f) : NULL;
     int bad;
 
     if (!text)
@@ -238,7 +239,7 @@ static int perplexity(struct args *a, struct model *m, struct vocab *found, stru
     struct score s = {0};
     struct vocab *v = vocab_of(m, found, f);
     size_t nbytes;
-    char *text = v ? file_read_text(a->text, TEXT_LIMIT, &a->arena, &nbytes, f) : NULL;
+    char *text = v ? gzip_read_text(a->text, TEXT_LIMIT, &a->arena, &nbytes, f) : NULL;
     cJSON *root;
     int bad;
 
