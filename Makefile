@@ -23,7 +23,7 @@ endif
 WARN     := -Wall -Wextra -Wshadow -Wpointer-arith -Wwrite-strings -Wstrict-prototypes -Wmissing-prototypes \
             -Wold-style-definition -Wvla -Wno-psabi
 CFLAGS   ?= -O2 -g
-KERNEL_CFLAGS ?= -O3
+KERNEL_CFLAGS ?= $(if $(SAN),-O2,-O3)
 override CFLAGS += -std=c11 -D_GNU_SOURCE -I. $(WARN) -ffp-contract=off -fno-math-errno -fopenmp \
             -DBANTAM_VERSION='"$(VERSION)"' $(if $(NEED_LIBS),$(shell pkg-config --cflags $(PKGS))) \
             $(if $(WERROR),-Werror) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
