@@ -1,6 +1,7 @@
 /* score.c - text to chunks, both models through the network in step, and the statistics of what they said. */
 #include "verify/score.h"
 
+#include "verify/chunks.h"
 #include "verify/forward.h"
 #include "verify/rows.h"
 #include "verify/stats.h"
@@ -12,30 +13,27 @@
 #include <time.h>
 
 enum {
-    DEFAULT_CONTEXT = 512,
     LOGITS_NBYTES = 128 << 20,          /* of one model at a time; at least one token's ... */
     LOGITS_TOKENS = 2048,               /* ... and no more than pay for decoding the output matrix again */
     COMPARED_WEIGHTS = 4 << 20,         /* of one tensor at a time, in whole rows */
 };
 
-/* The text, cut as llama-perplexity cuts it. Token i of a chunk is scored on what the model says behind token i - 1; only
- * the second half is, so that there is context:
+/* The tokens that are scored. Token i of a chunk is scored on what the model says behind token i - 1; only the second half
+ * is, so that there is context:
  *
  *      0         context / 2              context - 1
  *      BOS  a  b  c   d       e   f   g   h               at: d e f g    next: e f g h
- *      (BOS takes the place of the first token if the vocabulary adds one)
  */
-struct chunks {
-    int32_t *token;                     /* n * context */
-    size_t n, context;
-    size_t *at;                         /* nscored places in `token`, ascending */
+struct scored {
+    size_t *at;                         /* n places in chunks.token, ascending */
     int32_t *next;                      /* the tokens that follow there */
-    size_t nscored;
+    size_t n;
 };
 
 struct job {
     struct stream *original, *candidate;        /* candidate: NULL when one model is measured alone */
     struct chunks chunks;
+    struct scored scored;
     const struct score_options *options;
     const char *what;                           /* for progress */
     uint64_t done, total;
@@ -64,54 +62,29 @@ static void advance(void *ctx, size_t n)
 
 /* ---- the text ---- */
 
-static int too_short(size_t ntokens, size_t context, struct fail *f)
-{
-    fail(f, FAIL_INPUT, "the text is too short: %zu tokens, where two contexts of %zu are needed", ntokens, context);
-    return ntokens >= 16 ? fail_hint(f, "take a longer text, or --context %zu or less", ntokens / 2)
-                         : fail_hint(f, "take a longer text");
-}
-
-static void cut(struct chunks *c, const int32_t *ids, const struct vocab *v, struct arena *a)
+static void choose_scored(struct scored *s, const struct chunks *c, struct arena *a)
 {
     size_t first = c->context / 2, per_chunk = c->context - 1 - first;
 
-    c->token = arena_array(a, int32_t, c->n * c->context);
-    c->at = arena_array(a, size_t, c->n * per_chunk);
-    c->next = arena_array(a, int32_t, c->n * per_chunk);
-    memcpy(c->token, ids, c->n * c->context * sizeof *ids);
-    for (size_t k = 0; k < c->n; k++) {
-        size_t start = k * c->context;
+    s->at = arena_array(a, size_t, c->n * per_chunk);
+    s->next = arena_array(a, int32_t, c->n * per_chunk);
+    for (size_t k = 0; k < c->n; k++)
         for (size_t i = first; i < c->context - 1; i++) {
-            c->at[c->nscored] = start + i;
-            c->next[c->nscored++] = c->token[start + i + 1];
+            s->at[s->n] = k * c->context + i;
+            s->next[s->n++] = c->token[k * c->context + i + 1];
         }
-        if (v->add_bos && v->bos >= 0)
-            c->token[start] = v->bos;
-    }
 }
 
-static int chunks_read(struct chunks *c, const struct vocab *v, const char *text, size_t nbytes,
-                       const struct score_options *options, struct arena *a, struct fail *f)
+static int read_text(struct job *j, const struct vocab *v, const char *text, size_t nbytes, struct fail *f)
 {
-    struct token_options plain = { .add_special = true };
-    size_t most = options->chunks, ntokens = 0;
-    struct tokenizer *t;
-    int32_t *ids;
+    struct chunk_options options = { .context = j->options->context ? j->options->context : CHUNK_CONTEXT,
+                                     .most = j->options->chunks };
 
-    c->context = options->context ? options->context : DEFAULT_CONTEXT;
-    if (c->context < 3)
-        return fail(f, FAIL_USAGE, "a context of %zu tokens leaves none to score: 3 are needed", c->context);
-    if (!(t = tokenizer_open(v, f)))
+    if (options.context < 3)
+        return fail(f, FAIL_USAGE, "a context of %zu tokens leaves none to score: 3 are needed", options.context);
+    if (chunks_read(&j->chunks, v, text, nbytes, &options, j->arena, f) != 0)
         return -1;
-    ids = tokenizer_encode(t, text, nbytes, plain, a, &ntokens, f);
-    tokenizer_close(t);
-    if (!ids)
-        return -1;
-    if (ntokens / 2 < c->context)
-        return too_short(ntokens, c->context, f);
-    c->n = ntokens / c->context;
-    c->n = most && most < c->n ? most : c->n;
-    cut(c, ids, v, a);
+    choose_scored(&j->scored, &j->chunks, j->arena);
     return 0;
 }
 
@@ -196,25 +169,25 @@ static void score_batch(struct job *j, size_t first, size_t n, const float *orig
 #pragma omp for schedule(dynamic)
         for (size_t i = 0; i < n; i++)
             j->loss[first + i] = loss_of(original + i * vocabulary, candidate ? candidate + i * vocabulary : NULL, vocabulary,
-                                         (size_t)j->chunks.next[first + i], scratch);
+                                         (size_t)j->scored.next[first + i], scratch);
         arena_release(&tmp);
     }
 }
 
 static int run_logits(struct job *j, struct fail *f)
 {
-    size_t vocabulary = stream_vocabulary(j->original), batch = batch_of(j->original, j->chunks.nscored);
+    size_t vocabulary = stream_vocabulary(j->original), batch = batch_of(j->original, j->scored.n);
     struct arena tmp = {0};
     float *original = arena_raw(&tmp, batch * vocabulary * sizeof *original);
     float *candidate = j->candidate ? arena_raw(&tmp, batch * vocabulary * sizeof *candidate) : NULL;
     int bad = 0;
 
-    j->loss = arena_array(j->arena, struct token_loss, j->chunks.nscored);
-    begin(j, "tokens", j->chunks.nscored);
-    for (size_t first = 0; first < j->chunks.nscored && !bad; first += batch) {
-        size_t n = j->chunks.nscored - first < batch ? j->chunks.nscored - first : batch;
-        bad = stream_logits(j->original, j->chunks.at + first, n, original, f) != 0 ||
-              (candidate && stream_logits(j->candidate, j->chunks.at + first, n, candidate, f) != 0);
+    j->loss = arena_array(j->arena, struct token_loss, j->scored.n);
+    begin(j, "tokens", j->scored.n);
+    for (size_t first = 0; first < j->scored.n && !bad; first += batch) {
+        size_t n = j->scored.n - first < batch ? j->scored.n - first : batch;
+        bad = stream_logits(j->original, j->scored.at + first, n, original, f) != 0 ||
+              (candidate && stream_logits(j->candidate, j->scored.at + first, n, candidate, f) != 0);
         if (bad)
             break;
         score_batch(j, first, n, original, candidate);
@@ -339,7 +312,7 @@ static void summarize(struct job *j)
     double *scratch, square = 0;
     size_t same = 0;
 
-    s->tokens = j->chunks.nscored;
+    s->tokens = j->scored.n;
     s->context = j->chunks.context;
     s->chunks = j->chunks.n;
     s->original = perplexity_of(&j->loss->original, s->tokens);
@@ -397,7 +370,7 @@ static int measure(struct model *candidate, struct model *original, const struct
     int bad;
 
     *s = (struct score){0};
-    bad = chunks_read(&j.chunks, v, text, nbytes, options, a, f) != 0 || run(&j, candidate, original, f) != 0;
+    bad = read_text(&j, v, text, nbytes, f) != 0 || run(&j, candidate, original, f) != 0;
     if (!bad)
         summarize(&j);
     stream_close(j.original);
