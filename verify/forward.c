@@ -383,6 +383,12 @@ static int vector(struct stream *s, const struct tensor *t, const float **out, s
     return t && !*out ? -1 : 0;
 }
 
+static void observe(struct stream *s, const struct tensor *t, size_t expert, const float *x, size_t n)
+{
+    if (s->options.observe)
+        s->options.observe(s->options.ctx, t, expert, x, n);
+}
+
 /* y (n x rows of a->w) = a->w x + a->b. The weight is decoded slab by slab, each slab once for all n tokens. */
 static int product(struct stream *s, const struct affine *a, const float *x, size_t n, float *y, struct fail *f)
 {
@@ -393,8 +399,7 @@ static int product(struct stream *s, const struct affine *a, const float *x, siz
 
     arena_reset(&s->slab);
     float *w = arena_raw(&s->slab, (slab < rows ? slab : rows) * width * sizeof *w);
-    if (s->options.observe)
-        s->options.observe(s->options.ctx, a->w->name, x, n, width);
+    observe(s, a->w, 0, x, n);
     for (size_t r = 0; r < rows && !bad; r += slab) {
         size_t some = rows - r < slab ? rows - r : slab;
         bad = rows_decode(s->model, a->w, r, some, w, f);
@@ -486,6 +491,22 @@ int stream_layer(struct stream *s, size_t layer, struct fail *f)
         bad = group_through(s, layer, chunk, &n, f);
         if (!bad && s->options.progress)
             s->options.progress(s->options.ctx, n);
+    }
+    release_buffers(s);
+    return bad ? fail_in(f, s->model->path) : 0;
+}
+
+int stream_observe_output(struct stream *s, size_t first, size_t n, struct fail *f)
+{
+    int bad = 0;
+
+    for (size_t some; n && !bad; first += some, n -= some) {
+        some = n < GROUP_TOKENS ? n : GROUP_TOKENS;
+        float *x = buffer(s, some, s->length[WIDTH]);
+        bad = norm(s, &s->output_norm, hidden_at(s, first), some, x, f);
+        if (!bad)
+            observe(s, s->output.w, 0, x, some);
+        arena_reset(&s->work);
     }
     release_buffers(s);
     return bad ? fail_in(f, s->model->path) : 0;

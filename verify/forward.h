@@ -18,8 +18,9 @@ struct stream;
 
 /* All zeros (or NULL for the whole) is fine. Both are called from the thread that calls stream_layer(). */
 struct stream_options {
-    /* The inputs of a product, before it is computed: n tokens of `width` floats, in order; q, k and v get the same ones. */
-    void (*observe)(void *ctx, const char *tensor, const float *x, size_t n, size_t width);
+    /* The inputs of a product with a tensor, before it is computed: n tokens of tensor_row(t) floats, in order. q, k and v get
+     * the same ones. `expert` is the matrix of a tensor of rank 3 that these tokens were sent to, otherwise 0. */
+    void (*observe)(void *ctx, const struct tensor *t, size_t expert, const float *x, size_t n);
     void (*progress)(void *ctx, size_t tokens);         /* so many more tokens have passed a layer */
     void *ctx;
 };
@@ -39,6 +40,9 @@ const float *stream_hidden(const struct stream *, size_t first, size_t n);
 
 int stream_embed(struct stream *, struct fail *);                   /* token embeddings -> hidden */
 int stream_layer(struct stream *, size_t layer, struct fail *);     /* one transformer block; not finite: FAIL_INPUT */
+
+/* The final norm of tokens [first, first + n), handed to `observe` as the output product's inputs, which is not computed. */
+int stream_observe_output(struct stream *, size_t first, size_t n, struct fail *);
 
 /* Final norm and output product of tokens at[0] ... at[n - 1] (counted over all chunks): n x vocabulary logits. */
 int stream_logits(struct stream *, const size_t *at, size_t n, float *logits, struct fail *);

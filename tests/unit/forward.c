@@ -137,14 +137,15 @@ struct observed {
     bool first_norm, odd_width;
 };
 
-static void note_input(void *ctx, const char *tensor, const float *x, size_t n, size_t width)
+static void note_input(void *ctx, const struct tensor *t, size_t expert, const float *x, size_t n)
 {
     struct observed *o = ctx;
+    size_t width = tensor_row(t);
 
     o->products++;
     o->tokens += n;
-    o->first_norm |= strcmp(tensor, "blk.0.attn_q.weight") == 0 && width == 32 && x[0] != 0;
-    o->odd_width |= width != (strstr(tensor, "ffn_down") ? 48u : 32u);
+    o->first_norm |= strcmp(t->name, "blk.0.attn_q.weight") == 0 && width == 32 && expert == 0 && x[0] != 0;
+    o->odd_width |= width != (strstr(t->name, "ffn_down") ? 48u : 32u);
 }
 
 static void note_progress(void *ctx, size_t tokens)
