@@ -1,7 +1,6 @@
 /* cmd_verify.c - verify, perplexity, logits: what did quantizing cost? */
-#include "convert/rename.h"
 #include "formats/file.h"
-#include "formats/gzip.h"
+#include "tools/canonical.h"
 #include "tools/commands.h"
 #include "tools/report.h"
 #include "verify/score.h"
@@ -9,30 +8,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { TEXT_LIMIT = 1 << 30 };
-
-static struct model *open_canonical(const struct args *a, const char *path, struct vocab **v, struct fail *f)
-{
-    struct rename_options rename = { .ignore_keys = a->ignore_key.item };
-    struct model *m = model_rename(model_open(path, f), &rename, NULL, v, f);
-
-    if (!m)
-        fail_in(f, path);
-    return m;
-}
-
-/* The vocabulary of a model: what rename found in a directory, otherwise the metadata's. */
-static struct vocab *vocab_of(struct model *m, struct vocab *found, struct fail *f)
-{
-    return found ? found : vocab_open_meta(&m->meta, &m->arena, f);
-}
-
-static int check_text(const struct args *a, const char *command, struct fail *f)
-{
-    return a->text ? 0 : (fail(f, FAIL_USAGE, "'%s' needs --text FILE", command),
-                          fail_hint(f, "any UTF-8 text of at least a few thousand words in the model's language"));
-}
 
 /* ---- figures ---- */
 
@@ -178,9 +153,9 @@ static int verify(struct args *a, struct model *candidate, struct model *origina
     struct meter meter;
     struct score_options options = { .context = a->context, .chunks = a->chunks, .progress = meter_steps, .ctx = &meter };
     struct score s = {0};
-    struct vocab *v = vocab_of(original, found, f);
+    struct vocab *v = canonical_vocab(original, found, f);
     size_t nbytes;
-    char *text = v ? gzip_read_text(a->text, TEXT_LIMIT, &a->arena, &nbytes, f) : NULL;
+    char *text = v ? read_text(a, &nbytes, f) : NULL;
     int bad;
 
     if (!text)
@@ -207,10 +182,10 @@ static int run_verify(struct args *a, struct fail *f)
 
     if (!a->against)
         return fail(f, FAIL_USAGE, "'verify' needs --against ORIGINAL"), fail_hint(f, "the model that was converted or quantized");
-    if (check_text(a, "verify", f))
+    if (needs_text(a, "verify", f))
         return -1;
-    original = open_canonical(a, a->against, &found, f);
-    candidate = original ? open_canonical(a, a->operand.item[0], NULL, f) : NULL;
+    original = canonical_open(a, a->against, &found, f);
+    candidate = original ? canonical_open(a, a->operand.item[0], NULL, f) : NULL;
     if (candidate)
         bad = verify(a, candidate, original, found, f);
     model_close(candidate);
@@ -237,9 +212,9 @@ static int perplexity(struct args *a, struct model *m, struct vocab *found, stru
     struct meter meter;
     struct score_options options = { .context = a->context, .chunks = a->chunks, .progress = meter_steps, .ctx = &meter };
     struct score s = {0};
-    struct vocab *v = vocab_of(m, found, f);
+    struct vocab *v = canonical_vocab(m, found, f);
     size_t nbytes;
-    char *text = v ? gzip_read_text(a->text, TEXT_LIMIT, &a->arena, &nbytes, f) : NULL;
+    char *text = v ? read_text(a, &nbytes, f) : NULL;
     cJSON *root;
     int bad;
 
@@ -268,9 +243,9 @@ static int run_perplexity(struct args *a, struct fail *f)
     struct model *m;
     int bad = -1;
 
-    if (check_text(a, "perplexity", f))
+    if (needs_text(a, "perplexity", f))
         return -1;
-    if ((m = open_canonical(a, a->operand.item[0], &found, f)))
+    if ((m = canonical_open(a, a->operand.item[0], &found, f)))
         bad = perplexity(a, m, found, f);
     model_close(m);
     return bad;
@@ -326,7 +301,7 @@ static int run_logits(struct args *a, struct fail *f)
         return -1;
     if (!a->force && path_exists(a->out))
         return fail(f, FAIL_USAGE, "'%s' exists already", a->out), fail_hint(f, "--force replaces it");
-    if ((m = open_canonical(a, a->operand.item[0], NULL, f)))
+    if ((m = canonical_open(a, a->operand.item[0], NULL, f)))
         bad = write_logits(a, m, ids, n, f);
     model_close(m);
     return bad;
