@@ -245,8 +245,9 @@ static int add_pair(struct merges *m, const struct meta_string half[2], struct f
     }
     p[2] = piece_table_find(&m->table, m->whole.s, m->whole.n);
     if (p[0] < 0 || p[1] < 0 || p[2] < 0)
-        return fail(f, FAIL_INPUT, "merge %" PRIu64 " of '%.100s' and '%.100s' needs a piece that the vocabulary does not have",
-                    m->s->nmerges, half[0].s, half[1].s);
+        return fail(f, FAIL_INPUT, "merge %" PRIu64 " of '%.*s' and '%.*s' needs a piece that the vocabulary does not have",
+                    m->s->nmerges, (int)(half[0].n < 100 ? half[0].n : 100), half[0].s,
+                    (int)(half[1].n < 100 ? half[1].n : 100), half[1].s);
     buffer_put(&m->pairs, p, sizeof p);
     return 0;
 }
@@ -375,9 +376,11 @@ static int read_unigram(const struct hf_outline *o, struct source *s, struct fai
     if (read_vocab_list(o->vocab, s, &(struct pool){ .a = s->a }, f))
         return -1;
     s->unk = json_u64(cJSON_GetObjectItemCaseSensitive(o->model, "unk_id"), &unk) && unk < s->n ? (int32_t)unk : -1;
-    for (const struct step *step = s->rules.norm; step->kind != STEP_END; step++)
+    for (const struct step *step = s->rules.norm; step->kind != STEP_END; step++) {
         if (step->kind == STEP_CHARSMAP)
             s->charsmap = (struct meta_string){ step->text, step->ntext };
+        s->remove_extra_spaces |= step->kind == STEP_REPLACE && strcmp(step->text, " {2,}") == 0;
+    }
     return 0;
 }
 

@@ -82,6 +82,12 @@ size_t utf8_put(uint32_t c, char *to)
     return 4;
 }
 
+bool is_white_space(uint32_t c)
+{
+    return (c >= 9 && c <= 13) || c == 0x20 || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a)
+           || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+}
+
 /* The 68 bytes that cannot be seen take the characters from U+0100 on, in order: 0x00..0x20, 0x7f..0xa0, 0xad. */
 uint32_t byte_level_char(uint8_t b)
 {

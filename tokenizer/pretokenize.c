@@ -151,18 +151,38 @@ static size_t same_steps(const struct step *a, const struct step *b)
 
 /* ---- telling the nearest ---- */
 
-/* The longer the run of equal steps and of equal characters in the first that differs, the nearer. */
+/* How alike two steps are, up to 1000: for regexes the characters that both start and end with. */
+static size_t likeness(const struct step *a, const struct step *b)
+{
+    size_t na, nb, least, head = 0, tail = 0;
+
+    if (a->kind != b->kind)
+        return 0;
+    if (a->kind != STEP_SPLIT)
+        return 1000;
+    na = strlen(a->text);
+    nb = strlen(b->text);
+    least = na < nb ? na : nb;
+    while (head < least && a->text[head] == b->text[head])
+        head++;
+    while (tail < least - head && a->text[na - 1 - tail] == b->text[nb - 1 - tail])
+        tail++;
+    return 100 + 900 * (head + tail) / (na > nb ? na : nb);
+}
+
+/* Each step against the one most like it, and the rest counts against both. */
 static size_t nearness(const struct step *mine, const struct step *known)
 {
-    size_t same = same_steps(mine, known), a = count(mine), b = count(known), score = 1000 * same;
-    const struct step *x = &mine[same], *y = &known[same];
+    size_t a = count(mine), b = count(known), sum = 0;
 
-    if (same < a && same < b && x->kind == STEP_SPLIT && y->kind == STEP_SPLIT && x->text && y->text) {
-        long at = pattern_difference(x->text, y->text);
+    for (size_t i = 0; i < a; i++) {
+        size_t best = 0;
 
-        score += at < 0 || at > 900 ? 900 : (size_t)at;
+        for (size_t k = 0; k < b; k++)
+            best = likeness(&mine[i], &known[k]) > best ? likeness(&mine[i], &known[k]) : best;
+        sum += best;
     }
-    return score - (a > b ? a - b : b - a);
+    return a + b ? 1000 * sum / (a > b ? a : b) : 0;
 }
 
 static const char *behavior_name(enum split_behavior b)
@@ -214,7 +234,7 @@ static int fail_unknown(const struct step *mine, const struct pre_kind *k, struc
         fail(f, FAIL_INPUT, "the pre-tokenizer is not known: the nearest is '%s', but step %zu is %s where that has %s",
              k->name, i + 1, one, other);
     }
-    return fail_hint(f, "--pre-tokenizer NAME overrides; what the file then says is checked against the tokenizer's own rules");
+    return fail_hint(f, "--pre-tokenizer NAME says which one to write; a conversion checks that it splits text as this tokenizer does");
 }
 
 /* ---- recognition ---- */

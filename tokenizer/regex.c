@@ -46,7 +46,10 @@ struct translation {
 
 /* White_Space: PCRE2's \s has U+180E besides. */
 #define SPACE_SET "\\t-\\r\\x85\\p{Z}"
-#define WORD_SET "\\p{L}\\p{M}\\p{Nl}\\p{Nd}\\p{Pc}"
+/* Letters, marks, digits, connectors, and the enclosed letters, which are symbols that count as alphabetic. */
+#define WORD_SET "\\p{L}\\p{M}\\p{Nl}\\p{Nd}\\p{Pc}\\x{24b6}-\\x{24e9}\\x{1f130}-\\x{1f149}\\x{1f150}-\\x{1f169}\\x{1f170}-\\x{1f189}"
+
+#define EDGE "(?<=[" WORD_SET "])(?![" WORD_SET "])|(?<![" WORD_SET "])(?=[" WORD_SET "])"
 
 /* What an escape stands for; `set` goes inside brackets. "not" has no spelling inside a class that holds more. */
 static const struct {
@@ -76,6 +79,11 @@ static void translate_escape(struct translation *t, bool in_class)
     }
     if (c == 0) {
         t->problem = "a backslash at the end";
+        return;
+    }
+    if ((c == 'b' || c == 'B') && !in_class) {
+        put(&t->out, c == 'b' ? "(?:" EDGE ")" : "(?!" EDGE ")");
+        t->at += 2;
         return;
     }
     if (c == 'u' && strspn(t->at + 2, "0123456789abcdefABCDEF") >= 4) {

@@ -105,6 +105,7 @@ struct meta_string pool_copy(struct pool *, const void *bytes, size_t n);
 size_t utf8_span(const uint8_t *s, size_t n);           /* bytes up to the first that is not UTF-8 */
 uint32_t utf8_char(const uint8_t *s, size_t nbytes);    /* of a valid sequence */
 size_t utf8_put(uint32_t c, char *to);                  /* up to 4 bytes */
+bool is_white_space(uint32_t c);                        /* Unicode's White_Space */
 
 /* GPT-2's alphabet: each byte is one character that can be seen. */
 uint32_t byte_level_char(uint8_t byte);
@@ -192,7 +193,7 @@ struct model {
     struct pair_table *pairs;               /* ALGORITHM_PAIRS */
     uint32_t *rank;                         /* ALGORITHM_SCORES: place of an id among the scores, best first */
     const float *score;                     /* ALGORITHM_UNIGRAM */
-    double unk_score;
+    float unk_score;
     struct trie *prefixes;                  /* ALGORITHM_UNIGRAM: all pieces; value is the id */
     int32_t byte_id[256];                   /* byte-level: a byte's own piece; byte fallback: <0x..>; -1: none */
     int32_t unk;

@@ -1,4 +1,7 @@
-/* sample.c - see sample.h. Each part aims at something that pre-tokenizers treat in different ways. */
+/* sample.c - see sample.h. Each part aims at something that pre-tokenizers treat in different ways.
+ *
+ * Strings that may be user-defined pieces stand last and side by side: what text behind them gets, a space in front or
+ * none, GGUF cannot say. */
 #include "tokenizer/sample.h"
 
 const struct sample_part sample_parts[] = {
@@ -10,7 +13,8 @@ const struct sample_part sample_parts[] = {
       "v1.2.3 50% $9.99 +49 30 123456 1st 22nd 007 1½ x² ₃ ٣٤٥ १२ Ⅳ ①" },
     { "white space", "one two  three   four    five\t\ttabs \t mixed\nline\n\nparagraph\n\n\nthree\r\nwindows\r\n\r\nagain \n  \n"
       "    indented\n        more   \n trailing   " },
-    { "other spaces", "no\302\240break\342\200\211thin\343\200\200wide\342\200\257narrow\342\200\250line\342\200\251paragraph\342\200\213zero\357\273\277mark\013vertical\014form" },
+    { "other spaces", "no\302\240break\342\200\211thin\343\200\200wide\342\200\257narrow\342\200\250line\342\200\251paragraph"
+      "\342\200\213zero\357\273\277mark\013vertical\014form"  },
     { "punctuation", "Wait... what?! (Yes; [no] {maybe}) -- a/b\\c | d & e @ f # g ~ h ^ i ` j * k_l=m<n>o \"p\" 'q' “r” ‘s’ «t» "
       "… — – ¿que? ¡hola! € £ § ¶ ™ °C !!!!! ----- ===== ***** ,,,,, ;;; :::" },
     { "code", "#include <stdio.h>\nint main(int argc, char **argv)\n{\n\tfor (size_t i = 0; i < n; ++i) {\n\t\tsum += a[i] "
@@ -28,9 +32,10 @@ const struct sample_part sample_parts[] = {
       "𝔸𝕓 ǆ ſ K" },
     { "emoji", "🐔🥚 ✅ ❤️ 👍\360\237\217\275 👩\342\200\215👩\342\200\215👧\342\200\215👦 😶\342\200\215🌫️ 🇧🇷🇩🇪 3️\342\203\243 → ≤ ∞ █▁ "
       "🫠" },
-    { "special-looking strings", "<s></s> <unk> <pad> [CLS] [MASK] [INST] hi [/INST] <|endoftext|> <|im_start|>user<|im_end|> <0x0A> <|eot_id|> "
-      "<<SYS>> ### System: <think></think> [PAD7] <bos><eos>" },
-    { "runs and breaks", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa ababababababab thethethethe         ......................................\n"
+    { "special-looking strings", "<s><unk><pad>[CLS][MASK][INST]hi[/INST]<|endoftext|><|im_start|>user<|im_end|><0x0A><|eot_id|><<SYS>> "
+      "### System:[PAD7]<bos><eos> <think></think></s>" },
+    { "runs and breaks", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa ababababababab thethethethe         "
+      "......................................\n"
       "Pneumonoultramicroscopicsilicovolcanoconiosis Donaudampfschifffahrtsgesellschaft \001\002\177 中English文12混3合" },
     { "one space", " " },
     { "leading spaces", "   three before" },

@@ -191,7 +191,7 @@ static void write_rules(const struct spm *m, struct source *s)
         step[n++] = (struct step){ .kind = STEP_REPLACE, .literal = true, .text = " ", .with = LOWER_ONE_EIGHTH };
     s->rules = (struct vocab_rules){
         .algorithm = m->model_type == MODEL_BPE ? ALGORITHM_SCORES : ALGORITHM_UNIGRAM, .norm = step, .split = &none,
-        .byte_fallback = m->byte_fallback, .fuse_unk = true, .strip_prefix = m->dummy_prefix,
+        .byte_fallback = m->byte_fallback, .fuse_unk = true, .strip_prefix = m->dummy_prefix || m->remove_extra,
     };
     s->prefix = m->dummy_prefix;
     s->remove_extra_spaces = m->remove_extra;

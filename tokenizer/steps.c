@@ -105,12 +105,6 @@ static int walk_next(struct walk *w, struct compiled *c, const char *text, size_
 
 /* ---- normalizers ---- */
 
-static bool is_space(uint32_t c)
-{
-    return (c >= 9 && c <= 13) || c == 0x20 || c == 0x85 || c == 0xa0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200a)
-           || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
-}
-
 static void strip(const struct step *s, const char **text, size_t *n)
 {
     const uint8_t *p = (const uint8_t *)*text;
@@ -119,7 +113,7 @@ static void strip(const struct step *s, const char **text, size_t *n)
     while (s->left && start < end) {
         size_t step = utf8_length((const char *)p + start, end - start);
 
-        if (!is_space(utf8_char(p + start, step)))
+        if (!is_white_space(utf8_char(p + start, step)))
             break;
         start += step;
     }
@@ -128,7 +122,7 @@ static void strip(const struct step *s, const char **text, size_t *n)
 
         while (at > start && (p[at] & 0xc0) == 0x80)
             at--;
-        if (!is_space(utf8_char(p + at, end - at)))
+        if (!is_white_space(utf8_char(p + at, end - at)))
             break;
         end = at;
     }
@@ -204,10 +198,11 @@ static int replace_all(struct compiled *c, const char *text, size_t n, struct fa
     return found;
 }
 
+/* At the end U+2581 counts as a space too: SentencePiece looks there when spaces have become visible. */
 static void squeeze(struct buffer *b, const char *text, size_t n)
 {
-    while (n && text[n - 1] == ' ')
-        n--;
+    while (n && (text[n - 1] == ' ' || (n >= 3 && memcmp(text + n - 3, LOWER_ONE_EIGHTH, 3) == 0)))
+        n -= text[n - 1] == ' ' ? 1 : 3;
     for (size_t i = 0; i < n; i++)
         if (text[i] != ' ' || (b->n && b->s[b->n - 1] != ' '))
             buffer_put(b, text + i, 1);

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <utf8proc.h>
 
+enum { LONG_TEXT = 1 << 16 };
+
 struct tokenizer {
     const struct vocab *v;
     const struct vocab_rules *r;
@@ -57,58 +59,66 @@ static void fill_table(struct tokenizer *t)
             piece_table_add(&t->model.pieces, (int32_t)i);
 }
 
+/* A byte's piece goes by its spelling, whatever its type: an added token may have the same. */
 static void fill_byte_ids(struct tokenizer *t)
 {
-    for (int b = 0; b < 256; b++) {
-        char c = (char)b;
+    memset(t->model.byte_id, 0xff, sizeof t->model.byte_id);
+    for (uint64_t i = 0; i < t->v->n; i++) {
+        struct meta_string p = t->v->piece[i];
+        int b = -1;
 
-        t->model.byte_id[b] = t->r->byte_level ? piece_table_find(&t->model.pieces, &c, 1) : -1;
-    }
-    for (uint64_t i = 0; !t->r->byte_level && i < t->v->n; i++) {
-        int b = t->v->type[i] == PIECE_BYTE ? byte_piece_value(t->v->piece[i]) : -1;
-
+        if (!t->r->byte_level)
+            b = t->v->type[i] == PIECE_BYTE ? byte_piece_value(p) : -1;
+        else if (p.n > 0 && p.n <= 2 && utf8_length(p.s, p.n) == p.n)
+            b = byte_level_byte(utf8_char((const uint8_t *)p.s, p.n));
         if (b >= 0 && t->model.byte_id[b] < 0)
             t->model.byte_id[b] = (int32_t)i;
     }
 }
 
-/* "left right" of tokenizer.ggml.merges. What names no pieces cannot come about, so it is passed over. */
-static void add_merge(struct tokenizer *t, struct meta_string merge, uint32_t rank)
+/* "left right" of tokenizer.ggml.merges, looked up as spelled. What names no pieces cannot come about: passed over. */
+static void add_merge(struct tokenizer *t, const struct piece_table *spelled, struct meta_string merge, uint32_t rank, struct buffer *whole)
 {
-    char bytes[4096];
-    struct pool pool = { .a = &t->arena, .at = bytes, .left = sizeof bytes };
     const char *space = merge.n > 1 ? memchr(merge.s + 1, ' ', merge.n - 1) : NULL;
-    struct meta_string left, right;
+    size_t left = space ? (size_t)(space - merge.s) : 0, right = merge.n - left - 1;
     int32_t id[3];
-    char *whole;
 
     if (!space)
         return;
-    left = byte_level_decode((struct meta_string){ merge.s, (uint64_t)(space - merge.s) }, &pool);
-    right = byte_level_decode((struct meta_string){ space + 1, merge.n - (uint64_t)(space - merge.s) - 1 }, &pool);
-    if (!left.s || !right.s)
-        return;
-    whole = pool_take(&pool, left.n + right.n);
-    memcpy(whole, left.s, left.n);
-    memcpy(whole + left.n, right.s, right.n);
-    id[0] = piece_table_find(&t->model.pieces, left.s, left.n);
-    id[1] = piece_table_find(&t->model.pieces, right.s, right.n);
-    id[2] = piece_table_find(&t->model.pieces, whole, left.n + right.n);
+    whole->n = 0;
+    buffer_put(whole, merge.s, left);
+    buffer_put(whole, space + 1, right);
+    id[0] = piece_table_find(spelled, merge.s, left);
+    id[1] = piece_table_find(spelled, space + 1, right);
+    id[2] = piece_table_find(spelled, whole->s, whole->n);
     if (id[0] >= 0 && id[1] >= 0 && id[2] >= 0)
         pair_table_add(t->model.pairs, id[0], id[1], rank, id[2]);
+}
+
+static void fill_pairs_from_merges(struct tokenizer *t)
+{
+    struct arena tmp = {0};
+    struct buffer whole = {0};
+    struct piece_table spelled;
+
+    piece_table_init(&spelled, &tmp, t->v->piece, t->v->n);
+    for (uint64_t i = 0; i < t->v->n; i++)
+        piece_table_add(&spelled, (int32_t)i);
+    for (uint64_t i = 0; i < t->v->nmerges; i++)
+        add_merge(t, &spelled, t->v->merge[i], (uint32_t)i, &whole);
+    buffer_release(&whole);
+    arena_release(&tmp);
 }
 
 static void fill_pairs(struct tokenizer *t)
 {
     const struct vocab_rules *r = t->r;
-    uint64_t n = r->pair ? r->npairs : t->v->nmerges;
 
-    t->model.pairs = pair_table_new(n);
-    for (uint64_t i = 0; i < n; i++)
-        if (r->pair)
-            pair_table_add(t->model.pairs, r->pair[3 * i], r->pair[3 * i + 1], (uint32_t)i, r->pair[3 * i + 2]);
-        else
-            add_merge(t, t->v->merge[i], (uint32_t)i);
+    t->model.pairs = pair_table_new(r->pair ? r->npairs : t->v->nmerges);
+    if (!r->pair)
+        fill_pairs_from_merges(t);
+    for (uint64_t i = 0; r->pair && i < r->npairs; i++)
+        pair_table_add(t->model.pairs, r->pair[3 * i], r->pair[3 * i + 1], (uint32_t)i, r->pair[3 * i + 2]);
 }
 
 struct scored {
@@ -154,7 +164,7 @@ static void fill_prefixes(struct tokenizer *t)
             trie_add(t->model.prefixes, v->piece[i].s, v->piece[i].n, (int32_t)i);
     }
     t->model.score = v->score;
-    t->model.unk_score = (double)worst - 10;
+    t->model.unk_score = worst - 10;
 }
 
 static int fill_added(struct tokenizer *t)
@@ -248,12 +258,14 @@ static void put_word(struct tokenizer *t, const char *word, size_t n)
         merge_word(&t->model, word, n, &t->out);
 }
 
+/* The best path of a unigram model may hang on sums from the start of the text: only long texts are cut. */
 static int on_word(void *data, const char *word, size_t n)
 {
     struct tokenizer *t = data;
+    bool cut = t->cut_at_space && (t->r->algorithm != ALGORITHM_UNIGRAM || n > LONG_TEXT);
     const char *end = word + n;
 
-    while (t->cut_at_space && end - word > 3) {
+    while (cut && end - word > 3) {
         const char *next = word;
 
         while (end - next >= 3 && memcmp(next, LOWER_ONE_EIGHTH, 3) == 0)
@@ -271,12 +283,11 @@ static int on_word(void *data, const char *word, size_t n)
 
 static bool is_word_char(const char *s, size_t n)
 {
-    utf8proc_category_t c;
+    uint32_t c = n ? utf8_char((const uint8_t *)s, n) : 0;
+    utf8proc_category_t category = n ? utf8proc_category((utf8proc_int32_t)c) : UTF8PROC_CATEGORY_CN;
 
-    if (n == 0)
-        return false;
-    c = utf8proc_category((utf8proc_int32_t)utf8_char((const uint8_t *)s, n));
-    return (c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_NO) || c == UTF8PROC_CATEGORY_PC;
+    return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NL) || category == UTF8PROC_CATEGORY_PC
+           || (c >= 0x24b6 && c <= 0x24e9) || (c >= 0x1f130 && c <= 0x1f189);
 }
 
 static bool stands_alone(const char *text, size_t n, size_t start, size_t end)
@@ -290,9 +301,29 @@ static bool stands_alone(const char *text, size_t n, size_t start, size_t end)
     return end == n || !is_word_char(text + end, utf8_length(text + end, n - end));
 }
 
-static bool is_blank(char c)
+/* Where the white space in front of text[at] starts, and where that behind it ends; no further than the limit. */
+static size_t space_before(const char *text, size_t limit, size_t at)
 {
-    return c == ' ' || (c >= '\t' && c <= '\r');
+    while (at > limit) {
+        size_t back = at - 1;
+
+        while (back > limit && ((uint8_t)text[back] & 0xc0) == 0x80)
+            back--;
+        if (utf8_length(text + back, at - back) != at - back || !is_white_space(utf8_char((const uint8_t *)text + back, at - back)))
+            break;
+        at = back;
+    }
+    return at;
+}
+
+static size_t space_behind(const char *text, size_t limit, size_t at)
+{
+    for (size_t n; at < limit; at += n) {
+        n = utf8_length(text + at, limit - at);
+        if (n == 0 || !is_white_space(utf8_char((const uint8_t *)text + at, n)))
+            break;
+    }
+    return at;
 }
 
 /* The longest added token at text[at] that may stand there; -1: none. */
@@ -325,10 +356,10 @@ static int cut_added(struct tokenizer *t, const struct trie *trie, const bool *s
 
         if (k < 0)
             continue;
-        while (t->r->added[k].lstrip && start > done && is_blank(text[start - 1]))
-            start--;
-        while (t->r->added[k].rstrip && end < n && is_blank(text[end]))
-            end++;
+        if (t->r->added[k].lstrip)
+            start = space_before(text, done, at);
+        if (t->r->added[k].rstrip)
+            end = space_behind(text, n, end);
         if (start > done && plain(t, text + done, start - done, done == 0 ? place : PLACE_SEGMENT))
             return -1;
         ids_put(&t->out, t->r->added[k].id);
@@ -456,7 +487,7 @@ char *tokenizer_decode(struct tokenizer *t, const int32_t *ids, size_t n, bool s
 
 struct comparison {
     struct tokenizer *source, *written;
-    struct steps *form;             /* the source's Unicode normalization, which GGUF cannot carry */
+    struct steps *form;             /* what the source does first and GGUF has no key for */
     struct arena tmp;
     struct fail *f;
 };
@@ -498,20 +529,26 @@ static int compare_part(struct comparison *c, const struct sample_part *part)
         at--;
     fail(c->f, FAIL_INPUT, "the vocabulary as written splits the built-in text in another way: %s, byte %zu ('%.40s'): %s in the source, "
          "%s as written", part->name, at, text + at, id_name(c, c->source->v, a, na, i), id_name(c, c->written->v, b, nb, i));
-    return fail_hint(c->f, "GGUF cannot carry this tokenizer's rules as pre-tokenizer '%s'; another may fit: --pre-tokenizer NAME",
+    if (c->written->v->model != VOCAB_BPE)
+        return fail_hint(c->f, "GGUF has no keys for some of the rules by which this tokenizer splits text");
+    return fail_hint(c->f, "pre-tokenizer '%s' has other rules than this tokenizer; another may fit: --pre-tokenizer NAME",
                      c->written->v->pre);
 }
 
-/* Only NFC and its kin out of the source's steps. */
+/* Two habits that GGUF cannot carry are taken out of the text before both see it: NFC and its kin, and that Metaspace
+ * puts no space in front of one. Without this no tokenizer that has them could be converted at all. */
 static struct steps *open_form(const struct vocab_rules *r, struct arena *tmp, struct fail *f)
 {
     static const struct step none = { .kind = STEP_END };
-    struct step *list = arena_array(tmp, struct step, 32);
+    struct step *list = arena_array(tmp, struct step, 64);
     size_t n = 0;
 
     for (const struct step *s = r->norm; s->kind != STEP_END && n < 31; s++)
         if (s->kind >= STEP_NFC && s->kind <= STEP_NFKD)
             list[n++] = *s;
+    for (const struct step *s = r->split; s->kind != STEP_END && n < 63; s++)
+        if (s->kind == STEP_METASPACE && !s->never)
+            list[n++] = (struct step){ .kind = STEP_STRIP, .left = true };
     return steps_open(list, &none, tmp, f);
 }
 

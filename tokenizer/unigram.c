@@ -1,5 +1,6 @@
 /* unigram.c - the segmentation of a word whose pieces' scores add up to the most (Viterbi). See rules.h.
  *
+ * Sums are of floats from the left, as in SentencePiece: in a run of one letter they decide between equals.
  * A character that is no piece of its own costs unk_score, which is 10 below the worst piece, as in SentencePiece. */
 #include "tokenizer/rules.h"
 #include "tokenizer/vocab.h"
@@ -9,12 +10,12 @@
 
 /* The best way to get to a place in the word. */
 struct arrival {
-    double score;
+    float score;
     uint32_t from;
     int32_t id;             /* -1: unknown; -2: not reached */
 };
 
-static void reach(struct arrival *p, uint32_t from, double score, int32_t id)
+static void reach(struct arrival *p, uint32_t from, float score, int32_t id)
 {
     if (p->id == -2 || score > p->score)
         *p = (struct arrival){ score, from, id };
@@ -32,7 +33,7 @@ static void reach_from(const struct model *m, struct arrival *place, const char 
 
         if (id < 0)
             continue;
-        reach(&place[i + 1], at, place[at].score + (double)m->score[id], id);
+        reach(&place[i + 1], at, place[at].score + m->score[id], id);
         single |= i + 1 == at + step;
     }
     if (!single)

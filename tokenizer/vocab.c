@@ -133,6 +133,7 @@ static void spm_rules(const struct vocab *v, struct vocab_rules *r, struct arena
 {
     struct step *step = arena_array(a, struct step, 5);
     const struct meta_value *charsmap = meta_get(&v->meta, "tokenizer.ggml.precompiled_charsmap");
+    bool squeeze = v->model == VOCAB_UNIGRAM && meta_bool(&v->meta, "tokenizer.ggml.remove_extra_whitespaces", false);
     size_t n = 0;
 
     r->algorithm = v->model == VOCAB_SPM ? ALGORITHM_SCORES : ALGORITHM_UNIGRAM;
@@ -141,12 +142,12 @@ static void spm_rules(const struct vocab *v, struct vocab_rules *r, struct arena
         r->byte_fallback = v->type[i] == PIECE_BYTE;
     if (v->model == VOCAB_UNIGRAM && charsmap && charsmap->type == META_ARRAY && meta_type_bytes(charsmap->a.type) == 1)
         step[n++] = (struct step){ .kind = STEP_CHARSMAP, .text = charsmap->a.items, .ntext = charsmap->a.n };
-    if (v->model == VOCAB_UNIGRAM && meta_bool(&v->meta, "tokenizer.ggml.remove_extra_whitespaces", false))
+    if (squeeze)
         step[n++] = (struct step){ .kind = STEP_SQUEEZE };
     if (v->add_space_prefix)
         step[n++] = (struct step){ .kind = STEP_PREPEND, .text = " " };
     step[n++] = (struct step){ .kind = STEP_REPLACE, .literal = true, .text = " ", .with = LOWER_ONE_EIGHTH };
-    r->strip_prefix = v->add_space_prefix;
+    r->strip_prefix = v->add_space_prefix || squeeze;
     r->norm = step;
     r->split = arena_new(a, struct step);
 }
@@ -369,7 +370,8 @@ static void adjust_prefix(struct opening *o)
         memmove(step + 1, step, (size_t)(to - step) * sizeof *step);
         *step = (struct step){ .kind = STEP_PREPEND, .text = " ", .only_first = only_first };
     }
-    o->s.prefix = r->strip_prefix = prefix;
+    o->s.prefix = prefix;
+    r->strip_prefix = prefix || o->s.remove_extra_spaces;
     r->norm = step;
 }
 
@@ -596,6 +598,15 @@ static void write_exceptions(struct opening *o, const struct pre_kind *kind)
         meta_set_bool(m, a, "tokenizer.ggml.add_bos_token", false);     /* small Granite models */
     if (kind && kind->add_bos && !meta_get(m, "tokenizer.ggml.add_bos_token"))
         meta_set_bool(m, a, "tokenizer.ggml.add_bos_token", false);
+    if (is_llama_class(o) && o->v->model == VOCAB_UNIGRAM) {            /* readers assume T5's habits: no BOS, an EOS */
+        if (!meta_get(m, "tokenizer.ggml.add_bos_token"))
+            meta_set_bool(m, a, "tokenizer.ggml.add_bos_token", true);
+        if (!meta_get(m, "tokenizer.ggml.add_eos_token"))
+            meta_set_bool(m, a, "tokenizer.ggml.add_eos_token", false);
+    }
+    if (o->v->model != VOCAB_BPE && o->s.unk >= 0
+        && meta_u64(m, "tokenizer.ggml.unknown_token_id", o->v->model == VOCAB_SPM ? 0 : 2) != (uint64_t)o->s.unk)
+        meta_set_u32(m, a, "tokenizer.ggml.unknown_token_id", (uint32_t)o->s.unk);
     if (o->v->model == VOCAB_SPM && !o->s.prefix && !meta_get(m, "tokenizer.ggml.add_space_prefix"))
         meta_set_bool(m, a, "tokenizer.ggml.add_space_prefix", false);
 }
@@ -745,6 +756,16 @@ static void summarize_json(const char *path, const char *model_type, struct voca
     file_close(&file);
 }
 
+static void summarize_spm(const char *path, struct vocab_summary *out, struct arena *tmp)
+{
+    struct source s = { .a = tmp, .tmp = tmp };
+    struct fail f = {0};
+
+    if (spm_model_read(path, &s, &f) == 0)
+        *out = (struct vocab_summary){ s.rules.algorithm == ALGORITHM_UNIGRAM ? "t5" : "llama", "default", false };
+    source_release(&s);
+}
+
 struct vocab_summary vocab_summary_dir(const char *dir, struct arena *a)
 {
     struct vocab_summary out = {0};
@@ -757,7 +778,7 @@ struct vocab_summary vocab_summary_dir(const char *dir, struct arena *a)
     if (read_optional(&o, "tokenizer_config.json", &o.tokenizer_config) || read_optional(&o, "config.json", &o.config))
         f = (struct fail){0};
     if (path_exists(path_join(&tmp, dir, "tokenizer.model")))
-        out = (struct vocab_summary){ .model = "llama", .pre = "default" };
+        summarize_spm(path_join(&tmp, dir, "tokenizer.model"), &out, &tmp);
     else if (path_exists(json))
         summarize_json(json, json_str(o.config, "model_type", ""), &out, &tmp);
     out.chat_template = cJSON_GetObjectItemCaseSensitive(o.tokenizer_config, "chat_template")
