@@ -551,12 +551,15 @@ static void move_arrays(struct opening *o)
     v->n = s->n;
     v->piece = arena_raw(s->a, v->n * sizeof *v->piece);
     v->type = arena_raw(s->a, v->n * sizeof *v->type);
-    memcpy(v->piece, s->piece, v->n * sizeof *v->piece);
-    memcpy(v->type, s->type, v->n * sizeof *v->type);
-    if (v->model != VOCAB_BPE) {
+    if (v->n) {
+        memcpy(v->piece, s->piece, v->n * sizeof *v->piece);
+        memcpy(v->type, s->type, v->n * sizeof *v->type);
+    }
+    if (v->model != VOCAB_BPE && v->n) {
         v->score = arena_raw(s->a, v->n * sizeof *v->score);
         memcpy(v->score, s->score, v->n * sizeof *v->score);
-    } else {
+    }
+    if (v->model == VOCAB_BPE) {
         v->merge = s->merge;
         v->nmerges = s->nmerges;
     }
@@ -665,7 +668,8 @@ static int write_keys(struct opening *o)
     } else {
         struct added_token *added = arena_array(o->s.a, struct added_token, o->s.nadded + 1);
 
-        memcpy(added, o->s.added, o->s.nadded * sizeof *added);
+        if (o->s.nadded)
+            memcpy(added, o->s.added, o->s.nadded * sizeof *added);
         r->added = added;
         r->nadded = o->s.nadded;
     }
