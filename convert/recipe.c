@@ -366,6 +366,12 @@ static bool name_matches(const char *name, const char *pattern)
     return strstr(name, text) != NULL;
 }
 
+bool recipe_is_general(const struct recipe *r)
+{
+    return r->base && !recipe_named(r->about) &&
+           (name_matches(r->base, "_k$") || name_matches(r->base, "^iq") || name_matches(r->base, "^q8_0$"));
+}
+
 static enum category find_category(const char *name)
 {
     for (size_t i = 0; i < COUNT(categories); i++)
@@ -393,15 +399,15 @@ struct choosing {
 };
 
 /* A per-layer key of the architecture, which may be a number or an array: its first item. */
-static uint64_t arch_u64(const struct model *m, const char *arch, const char *suffix, uint64_t fallback)
+static uint64_t arch_u64(const struct meta *meta, const char *arch, const char *suffix, uint64_t fallback)
 {
     char key[256];
 
     if ((size_t)snprintf(key, sizeof key, "%s.%s", arch, suffix) >= sizeof key)
         return fallback;
-    const struct meta_value *v = meta_get(&m->meta, key);
+    const struct meta_value *v = meta_get(meta, key);
     if (!v || v->type != META_ARRAY)
-        return meta_u64(&m->meta, key, fallback);
+        return meta_u64(meta, key, fallback);
     if (v->a.n == 0 || meta_type_bytes(v->a.type) == 0)
         return fallback;
     return (uint64_t)meta_array_i64(&v->a, 0);
@@ -417,13 +423,14 @@ static bool is_70b(const char *arch, uint64_t layers, bool grouped)
 
 static void learn_model(struct choosing *c)
 {
-    const char *arch = meta_str(&c->model->meta, "general.architecture", "");
-    uint64_t heads = arch_u64(c->model, arch, "attention.head_count", 0);
-    uint64_t kv_heads = arch_u64(c->model, arch, "attention.head_count_kv", heads);
+    const struct meta *meta = c->options->meta ? c->options->meta : &c->model->meta;
+    const char *arch = meta_str(meta, "general.architecture", "");
+    uint64_t heads = arch_u64(meta, arch, "attention.head_count", 0);
+    uint64_t kv_heads = arch_u64(meta, arch, "attention.head_count_kv", heads);
     uint64_t group = kv_heads ? heads / kv_heads : 0;
 
-    c->nlayers = arch_u64(c->model, arch, "block_count", 0);
-    c->nexperts = arch_u64(c->model, arch, "expert_count", 0);
+    c->nlayers = arch_u64(meta, arch, "block_count", 0);
+    c->nexperts = arch_u64(meta, arch, "expert_count", 0);
     c->facts = c->recipe->traits | (c->options->has_imatrix ? IMATRIX : 0) | (group >= 4 ? GQA4 : 0) |
                (group >= 4 || c->nexperts >= 4 ? SPARSE4 : 0) | (c->nexperts == 8 ? EXPERTS8 : 0) |
                (strcmp(arch, "falcon") == 0 ? FALCON : 0) | (strcmp(arch, "glm5-next") == 0 ? GLM5_NEXT : 0) |

@@ -29,6 +29,7 @@ struct recipe_options {
     bool leave_output;                  /* output.weight keeps its type */
     bool dry_run;                       /* a missing importance matrix is no failure: nothing will be encoded */
     bool has_imatrix;
+    const struct meta *meta;            /* of the model before layers were pruned, as llama-quantize's mixes see it; NULL: its own */
     const struct qtype *output_type, *embedding_type;       /* NULL: by the recipe */
     const struct recipe_override *override;
     size_t noverrides;
@@ -42,6 +43,7 @@ struct recipe_choice {
 const struct recipe *recipe_named(const char *name);            /* any letter case; NULL: none */
 size_t recipe_count(void);
 const struct recipe *recipe_at(size_t i);
+bool recipe_is_general(const struct recipe *);      /* a mix for any model: not AUTO, F16, an alias, an older one, ternary ... */
 
 /* The type of every tensor of a canonical model, in its order: choice[ntensors]. Equal to llama-quantize's, and from a
  * model that is not GGUF to convert_hf_to_gguf.py's (outtype: as the source) followed by llama-quantize's. The result does

@@ -77,7 +77,6 @@ static struct tensor *add_tensor(struct mapping *g, const char *name, struct sou
         *t = *s.theirs;
     t->name = name;
     t->offset = g->ntensors++;
-    t->file = 0;
     return t;
 }
 

@@ -143,13 +143,20 @@ static void cut_small(struct writing *w, size_t i)
     c->nbytes = at->offset + tensor_bytes(&w->model->tensor[i]) - c->offset;
 }
 
+uint64_t write_rows_at_once(const struct tensor *t)
+{
+    uint64_t rows = tensor_rows(t), step = CHUNK_WEIGHTS / (tensor_row(t) ? tensor_row(t) : 1);
+
+    step = step ? step : 1;
+    return rows < step ? rows : step;
+}
+
 static void cut_large(struct writing *w, size_t i)
 {
     const struct tensor *t = &w->model->tensor[i];
     const struct plan_tensor *at = &w->plan.tensor[i];
-    uint64_t rows = tensor_rows(t), step = CHUNK_WEIGHTS / tensor_row(t);
+    uint64_t rows = tensor_rows(t), step = write_rows_at_once(t);
 
-    step = step ? step : 1;
     for (uint64_t row = 0; row < rows; row += step) {
         uint64_t n = rows - row < step ? rows - row : step;
         struct chunk *c = add_chunk(w);

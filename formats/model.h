@@ -25,8 +25,8 @@ struct tensor {
     const struct qtype *type;
     int rank;                           /* 0: a scalar, one weight */
     uint64_t shape[TENSOR_MAX_RANK];    /* outermost first; the last one is the row (GGUF writes them reversed) */
-    unsigned file;                      /* private to the format: index into model.file ... */
-    uint64_t offset;                    /* ... and the first byte in that file. Adapters: index of the source tensor */
+    unsigned file;                      /* index into model.file; adapters pass it on ... */
+    uint64_t offset;                    /* ... private: the first byte in that file. Adapters: index of the source tensor */
 };
 
 uint64_t tensor_row(const struct tensor *);         /* weights in a row: shape[rank - 1], 1 for a scalar */
@@ -117,6 +117,7 @@ struct plan {
 
 struct plan_options {
     uint64_t split_nbytes;              /* start a new file beyond this many bytes of tensors; 0: one file */
+    bool keep_files;                    /* as many files as the source, each with the tensors it has there (tensor.file) */
 };
 
 void plan_release(struct plan *);

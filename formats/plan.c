@@ -89,12 +89,27 @@ static size_t assign_files(struct plan *p, const struct model *m, uint64_t limit
     return file + 1;
 }
 
+/* The files of the source, less those that nothing comes from any more. */
+static size_t keep_files(struct plan *p, const struct model *m)
+{
+    unsigned *number = arena_array(&p->arena, unsigned, m->nfiles + 1), n = 0;
+
+    for (size_t i = 0; i < m->ntensors; i++)
+        number[m->tensor[i].file] = 1;
+    for (size_t k = 0; k < m->nfiles; k++)
+        number[k] = number[k] ? n++ : 0;
+    for (size_t i = 0; i < m->ntensors; i++)
+        p->tensor[i].file = number[m->tensor[i].file];
+    return n ? n : 1;
+}
+
 void plan_shards(struct plan *p, const struct model *m, const char *out, const struct plan_options *options,
                  uint64_t alignment)
 {
     *p = (struct plan){0};
     p->out = arena_strdup(&p->arena, out);
     p->tensor = arena_array(&p->arena, struct plan_tensor, m->ntensors);
-    p->nfiles = assign_files(p, m, options ? options->split_nbytes : 0, alignment);
+    p->nfiles = options && options->keep_files ? keep_files(p, m)
+                : assign_files(p, m, options ? options->split_nbytes : 0, alignment);
     p->file = arena_array(&p->arena, struct plan_file, p->nfiles);
 }

@@ -20,7 +20,8 @@ void put_json_string(struct buffer *, const char *, size_t n);     /* quoted and
 
 /* Starts a plan: `out`, one file per shard (paths and heads are the caller's to fill) and each tensor's file. A shard is
  * closed before the tensor that would take it beyond options->split_nbytes, each tensor counted with padding to
- * `alignment`, metadata not counted: as llama.cpp's gguf-split does. A larger tensor has a shard of its own. */
+ * `alignment`, metadata not counted: as llama.cpp's gguf-split does. A larger tensor has a shard of its own. With
+ * options->keep_files: the source's files. */
 void plan_shards(struct plan *, const struct model *, const char *out, const struct plan_options *options,
                  uint64_t alignment);
 

@@ -17,7 +17,7 @@ struct qtype {
     const char *safetensors;    /* dtype in a safetensors header; NULL: that format cannot carry it */
     int gguf_id;                /* ggml_type in a GGUF file; -1: that format cannot carry it */
     int block, nbytes;          /* weights and bytes per block */
-    bool needs_weight;          /* llama-quantize refuses to encode it without an importance matrix */
+    bool needs_weight;          /* ggml cannot encode it without importance; what llama-quantize refuses: recipe.h */
 
     /* nblocks blocks to floats. `in` needs no more than the alignment of the block's largest field. */
     void (*decode)(const void *in, float *out, size_t nblocks);

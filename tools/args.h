@@ -24,10 +24,11 @@ struct args {
     bool json, quiet, verbose, force, help;
     uint64_t threads;
     enum progress_when progress;
-    const char *out, *type, *to, *pre_tokenizer, *output_type, *embedding_type;
-    uint64_t split_size;
-    struct arg_list metadata, tensor_type, ignore_key;
-    bool pure, dry_run, allow_requantize;
+    const char *out, *type, *to, *pre_tokenizer, *output_type, *embedding_type, *tensor_types, *imatrix, *prune_layers;
+    uint64_t split_size, size;
+    double bpw;
+    struct arg_list metadata, tensor_type, ignore_key, include_weights, exclude_weights;
+    bool pure, dry_run, allow_requantize, leave_output, no_fallback, no_provenance, keep_split, has_size, has_bpw;
     bool tensors, hashes;
     const char *against, *text, *tokens;
     uint64_t context, chunks;

@@ -24,16 +24,19 @@ static int run_convert(struct args *a, struct fail *f)
 
 static int run_quantize(struct args *a, struct fail *f)
 {
-    if (!a->type)
+    if (!a->type && !a->has_size && !a->has_bpw)
         return fail(f, FAIL_USAGE, "'quantize' needs --type TYPE"), fail_hint(f, "Q4_K_M is a good start");
+    if ((a->type != NULL) + a->has_size + a->has_bpw > 1)
+        return fail(f, FAIL_USAGE, "--type, --size and --bpw cannot be used together");
     if (!a->out && !a->dry_run)
-        return fail(f, FAIL_USAGE, "'quantize' needs -o OUT"), fail_hint(f, "for example -o model.%s.gguf", a->type);
+        return fail(f, FAIL_USAGE, "'quantize' needs -o OUT"), fail_hint(f, "for example -o model.%s.gguf", a->type ? a->type : "small");
     return run(a, false, f);
 }
 
 static const char *const convert_options[] = {
-    "out", "type", "to", "split-size", "metadata", "pre-tokenizer", "ignore-key", "tensor-type", "output-type", "embedding-type",
-    "pure", "allow-requantize", "dry-run", "force", "verbose", NULL
+    "out", "type", "to", "imatrix", "include-weights", "exclude-weights", "no-provenance", "split-size", "keep-split", "metadata",
+    "pre-tokenizer", "ignore-key", "tensor-type", "tensor-types", "output-type", "embedding-type", "leave-output", "pure",
+    "no-fallback", "prune-layers", "allow-requantize", "dry-run", "force", "verbose", NULL
 };
 
 const struct command command_convert = {
@@ -47,13 +50,18 @@ const struct command command_convert = {
 };
 
 static const char *const quantize_options[] = {
-    "out", "type", "split-size", "metadata", "pre-tokenizer", "ignore-key", "tensor-type", "output-type", "embedding-type",
-    "pure", "allow-requantize", "dry-run", "force", "verbose", NULL
+    "out", "type", "size", "bpw", "imatrix", "include-weights", "exclude-weights", "no-provenance", "split-size", "keep-split",
+    "metadata", "pre-tokenizer", "ignore-key", "tensor-type", "tensor-types", "output-type", "embedding-type", "leave-output",
+    "pure", "no-fallback", "prune-layers", "allow-requantize", "dry-run", "force", "verbose", NULL
 };
 
 const struct command command_quantize = {
     .name = "quantize", .operands = "MODEL", .about = "fewer bits per weight: any model to a quantized GGUF",
     .detail = "Writes MODEL as GGUF with the encodings of TYPE: the same bytes as llama-quantize, tensor by tensor. MODEL may be a\n"
-              "GGUF file or a Hugging Face directory.",
+              "GGUF file or a Hugging Face directory.\n\n"
+              "With --imatrix, columns that mattered more on some text are kept more exactly. The matrix is compared with the model\n"
+              "first: another model's is refused, and what it lacks is listed. Rows that an encoding's blocks do not divide get a\n"
+              "wider one; the plan names them and what that costs, --no-fallback refuses.\n\n"
+              "--size and --bpw choose the TYPE: the one whose file comes closest from below, its bytes counted exactly.",
     .options = quantize_options, .min_operands = 1, .max_operands = 1, .run = run_quantize
 };

@@ -2,11 +2,11 @@
 #include "tools/job.h"
 
 #include "convert/companions.h"
+#include "convert/prune.h"
 #include "convert/quantize.h"
 #include "convert/rename.h"
 #include "convert/unrename.h"
 #include "tokenizer/tokenizer.h"
-#include "tools/report.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -94,22 +94,37 @@ static int type_named(const char *option, const char *name, const struct qtype *
     return 0;
 }
 
+/* One word REGEX=TYPE; `option` is where it stands. */
+static int parse_override(struct job *j, const char *option, const char *word, struct recipe_override *o, struct fail *f)
+{
+    const char *equals = strrchr(word, '=');
+
+    if (!equals || equals == word)
+        return fail(f, FAIL_USAGE, "--%s wants REGEX=TYPE, not '%s'", option, word);
+    o->pattern = arena_copy(&j->arena, word, (size_t)(equals - word));
+    return type_named(option, equals + 1, &o->type, f);
+}
+
+/* --tensor-type first, then the file of --tensor-types: the first match counts. */
 static int parse_overrides(struct job *j, struct recipe_options *o, struct fail *f)
 {
+    static const char blanks[] = " \t\r\n\f\v";
     const struct arg_list *words = &j->args->tensor_type;
-    struct recipe_override *list = arena_array(&j->arena, struct recipe_override, words->n);
+    const char *path = j->args->tensor_types;
+    size_t most = words->n, nbytes = 0;
+    char *text = path ? file_read_text(path, 64 << 20, &j->arena, &nbytes, f) : NULL;
+    struct recipe_override *list;
 
-    for (size_t i = 0; i < words->n; i++) {
-        const char *equals = strrchr(words->item[i], '=');
-
-        if (!equals || equals == words->item[i])
-            return fail(f, FAIL_USAGE, "--tensor-type wants REGEX=TYPE, not '%s'", words->item[i]);
-        list[i].pattern = arena_copy(&j->arena, words->item[i], (size_t)(equals - words->item[i]));
-        if (type_named("tensor-type", equals + 1, &list[i].type, f))
+    if (path && !text)
+        return -1;
+    list = arena_array(&j->arena, struct recipe_override, most + nbytes / 2 + 1);
+    for (size_t i = 0; i < words->n; i++)
+        if (parse_override(j, "tensor-type", words->item[i], &list[o->noverrides++], f))
             return -1;
-    }
+    for (char *rest = text, *word; text && (word = strtok_r(rest, blanks, &rest)); )
+        if (parse_override(j, "tensor-types", word, &list[o->noverrides++], f))
+            return fail_in(f, path);
     o->override = list;
-    o->noverrides = words->n;
     return 0;
 }
 
@@ -124,18 +139,93 @@ static void list_types(struct job *j)
         j->from[i] = m->tensor[i].type;
 }
 
+static int refuse_fallbacks(const struct job *j, struct fail *f)
+{
+    const struct tensor *first = NULL;
+    size_t n = 0, at = 0;
+
+    for (size_t i = j->model->ntensors; i-- > 0; )
+        if (j->choice[i].instead_of) {
+            first = &j->model->tensor[i];
+            at = i;
+            n++;
+        }
+    if (!n)
+        return 0;
+    fail(f, FAIL_INPUT, "%zu tensors have rows that do not fit their encoding, the first is '%s': %" PRIu64 " weights, %s takes"
+         " multiples of %d", n, first->name, tensor_row(first), j->choice[at].instead_of->label, j->choice[at].instead_of->block);
+    return fail_hint(f, "without --no-fallback they get wider encodings, which --dry-run lists; or choose: --tensor-type '%s=TYPE'",
+                     first->name);
+}
+
+/* Does this recipe's file meet --size and --bpw? Its bytes are counted exactly. */
+static bool meets_limit(struct job *j, const struct recipe *recipe, const struct recipe_options *options, uint64_t *nbytes)
+{
+    const struct args *a = j->args;
+    struct arena tmp = {0};
+    struct fail unfit = {0};
+    struct model m = *j->model;
+    struct plan plan = {0};
+    double bits = 0, weights = 0;
+    bool ok = recipe_choose(recipe, j->model, options, j->choice, &unfit) == 0;
+
+    m.meta = (struct meta){0};
+    meta_copy(&m.meta, &tmp, &j->model->meta);
+    meta_set_u32(&m.meta, &tmp, "general.file_type", 0);
+    meta_set_u32(&m.meta, &tmp, "general.quantization_version", 0);
+    m.tensor = arena_array(&tmp, struct tensor, m.ntensors);
+    for (size_t i = 0; ok && i < m.ntensors; i++) {
+        m.tensor[i] = j->model->tensor[i];
+        m.tensor[i].type = j->choice[i].type;
+        bits += 8 * (double)tensor_bytes(&m.tensor[i]);
+        weights += (double)tensor_weights(&m.tensor[i]);
+    }
+    ok = ok && j->sink->plan(&m, a->out ? a->out : "out.gguf", &j->split, &plan, &unfit) == 0;
+    *nbytes = plan.nbytes;
+    plan_release(&plan);
+    arena_release(&tmp);
+    return ok && (a->has_size ? *nbytes <= a->size : bits <= a->bpw * weights);
+}
+
+/* --size and --bpw: of all recipes that meet the limit the one with the largest file. */
+static int choose_recipe(struct job *j, const struct recipe_options *options, struct fail *f)
+{
+    struct recipe_options strict = *options;
+    uint64_t most = 0, nbytes;
+
+    strict.dry_run = false;
+    for (size_t i = 0; i < recipe_count(); i++) {
+        const struct recipe *r = recipe_at(i);
+
+        if (recipe_is_general(r) && meets_limit(j, r, &strict, &nbytes) && nbytes > most) {
+            most = nbytes;
+            j->recipe = r;
+        }
+    }
+    if (j->recipe)
+        return 0;
+    fail(f, FAIL_NO, "no type makes the model that small");
+    return fail_hint(f, j->args->imatrix ? "--prune-layers makes it smaller, at a price"
+                                         : "the smallest types need an importance matrix: --imatrix FILE");
+}
+
 static int choose(struct job *j, bool as_converted, struct fail *f)
 {
     const struct args *a = j->args;
     struct recipe_options options = {
-        .pure = a->pure, .as_converted = as_converted, .allow_requantize = a->allow_requantize, .dry_run = a->dry_run
+        .pure = a->pure, .as_converted = as_converted, .allow_requantize = a->allow_requantize, .dry_run = a->dry_run,
+        .leave_output = a->leave_output, .has_imatrix = j->imatrix && j->imatrix->n, .meta = j->unpruned
     };
 
     if (type_named("output-type", a->output_type, &options.output_type, f) ||
         type_named("embedding-type", a->embedding_type, &options.embedding_type, f) || parse_overrides(j, &options, f))
         return -1;
     list_types(j);
-    return recipe_choose(j->recipe, j->model, &options, j->choice, f);
+    if (!j->recipe && choose_recipe(j, &options, f))
+        return -1;
+    if (recipe_choose(j->recipe, j->model, &options, j->choice, f) || (a->no_fallback && refuse_fallbacks(j, f)))
+        return -1;
+    return j->imatrix ? imatrix_match(j->imatrix, j->model, j->choice, j->before, &j->match, &j->arena, f) : 0;
 }
 
 static int find_sink(struct job *j, struct fail *f)
@@ -166,9 +256,31 @@ static int check_tokenizer(struct job *j, struct fail *f)
 }
 
 /* The model is what a bad input is about, where nothing more exact was said; wrong words on the command line are not. */
-static int blame(const struct job *j, struct fail *f)
+int job_blame(const struct job *j, struct fail *f)
 {
     return f->kind == FAIL_INPUT ? fail_in(f, j->source) : -1;
+}
+
+/* --prune-layers 3,4,9 */
+static int prune(struct job *j, struct fail *f)
+{
+    const char *text = j->args->prune_layers, *p = text;
+    uint64_t *layers = arena_array(&j->arena, uint64_t, strlen(text) + 1);
+    size_t n = 0;
+    bool good;
+
+    do {
+        char *end;
+
+        layers[n++] = strtoul(p, &end, 10);
+        good = *p >= '0' && *p <= '9' && end - p < 10 && (*end == ',' || !*end);
+        p = end + 1;
+    } while (good && p[-1]);
+    if (!good)
+        return fail(f, FAIL_USAGE, "--prune-layers wants numbers between commas, not '%s'", text);
+    j->unpruned = &j->model->meta;
+    j->model = model_prune(j->model, layers, n, &j->before, f);
+    return j->model ? 0 : -1;
 }
 
 /* To GGUF: names, keys and layout of GGUF, then the recipe's encodings. */
@@ -178,11 +290,13 @@ static int open_canonical(struct job *j, bool as_converted, struct fail *f)
     struct rename_options rename = { .pre_tokenizer = a->pre_tokenizer, .ignore_keys = a->ignore_key.item };
 
     j->model = model_rename(model_open(j->source, f), &rename, &j->account, &j->vocab, f);
-    if (!j->model)
+    if (!j->model || (a->prune_layers && prune(j, f)))
         return -1;
     for (size_t i = 0; i < a->metadata.n; i++)
         if (set_metadata(j->model, a->metadata.item[i], f))
             return -1;
+    if (j->imatrix && !a->no_provenance)
+        imatrix_provenance(j->imatrix, &j->model->meta, &j->model->arena);
     return check_tokenizer(j, f) || choose(j, as_converted, f) ? -1 : 0;
 }
 
@@ -204,8 +318,10 @@ static int unname(struct job *j, const struct qtype *type, struct fail *f)
 /* To safetensors: everything keeps its name; floating-point tensors are cast, and the directory's other files come along. */
 static int open_cast(struct job *j, struct fail *f)
 {
-    const struct qtype *type = j->recipe->base ? qtype_named(j->recipe->base) : NULL;
+    const struct qtype *type = j->recipe && j->recipe->base ? qtype_named(j->recipe->base) : NULL;
 
+    if (!j->recipe || j->args->imatrix || j->args->prune_layers)
+        return fail(f, FAIL_USAGE, "--size, --bpw, --imatrix and --prune-layers are for GGUF"), fail_hint(f, "end OUT in .gguf");
     if (j->recipe->base && (!type || !type->safetensors))
         return fail(f, FAIL_USAGE, "safetensors cannot hold %s", j->recipe->name), fail_hint(f, "F32, F16, BF16 or auto; or end OUT in .gguf");
     if (!(j->model = model_open(j->source, f)))
@@ -223,21 +339,41 @@ static int open_cast(struct job *j, struct fail *f)
     return j->model->dir ? companions_of(j->model->dir, type, &j->arena, &j->extra, &j->nextra, f) : 0;
 }
 
+static int check_options(const struct args *a, struct fail *f)
+{
+    if (a->include_weights.n && a->exclude_weights.n)
+        return fail(f, FAIL_USAGE, "--include-weights and --exclude-weights cannot be used together");
+    if ((a->include_weights.n || a->exclude_weights.n || a->no_provenance) && !a->imatrix)
+        return fail(f, FAIL_USAGE, "--include-weights, --exclude-weights and --no-provenance go with --imatrix");
+    if (a->keep_split && a->split_size)
+        return fail(f, FAIL_USAGE, "--keep-split and --split-size cannot be used together");
+    return 0;
+}
+
+static int open_imatrix(struct job *j, struct fail *f)
+{
+    const struct args *a = j->args;
+
+    if (!(j->imatrix = imatrix_open(a->imatrix, f)))
+        return -1;
+    imatrix_select(j->imatrix, a->include_weights.item, a->exclude_weights.item);
+    return 0;
+}
+
 int job_open(struct job *j, const struct args *a, bool as_converted, struct fail *f)
 {
-    struct plan_options split = { .split_nbytes = a->split_size };
-
     j->args = a;
     j->source = a->operand.item[0];
-    if (!(j->recipe = recipe_named(a->type)))
+    j->split = (struct plan_options){ .split_nbytes = a->split_size, .keep_files = a->keep_split };
+    if (a->type && !(j->recipe = recipe_named(a->type)))
         return fail(f, FAIL_USAGE, "there is no type '%s'", a->type), fail_hint(f, "'bantam help types' lists them");
-    if (find_sink(j, f))
+    if (check_options(a, f) || find_sink(j, f) || (a->imatrix && open_imatrix(j, f)))
         return -1;
     if (strcmp(j->sink->name, "gguf") == 0 ? open_canonical(j, as_converted, f) : open_cast(j, f))
-        return blame(j, f);
-    j->model = model_quantize(j->model, j->recipe, j->choice, NULL, f);
-    if (!j->model || j->sink->plan(j->model, a->out ? a->out : "out.gguf", &split, &j->plan, f))
-        return blame(j, f);
+        return job_blame(j, f);
+    j->model = model_quantize(j->model, j->recipe, j->choice, j->match.weight, f);
+    if (!j->model || j->sink->plan(j->model, a->out ? a->out : "out.gguf", &j->split, &j->plan, f))
+        return job_blame(j, f);
     return 0;
 }
 
@@ -245,223 +381,7 @@ void job_release(struct job *j)
 {
     plan_release(&j->plan);
     model_close(j->model);
+    imatrix_close(j->imatrix);
     account_release(&j->account);
     arena_release(&j->arena);
-}
-
-/* ---- the plan ---- */
-
-static uint64_t weights_of(const struct model *m)
-{
-    uint64_t n = 0;
-
-    for (size_t i = 0; i < m->ntensors; i++)
-        n += tensor_weights(&m->tensor[i]);
-    return n;
-}
-
-static uint64_t bytes_of(const struct model *m)
-{
-    uint64_t n = 0;
-
-    for (size_t i = 0; i < m->ntensors; i++)
-        n += tensor_bytes(&m->tensor[i]);
-    return n;
-}
-
-static double bits_per_weight(const struct model *m)
-{
-    uint64_t n = weights_of(m);
-
-    return n ? 8 * (double)bytes_of(m) / (double)n : 0;
-}
-
-static cJSON *plan_json(const struct job *j)
-{
-    cJSON *root = cJSON_CreateObject(), *list;
-
-    cJSON_AddStringToObject(root, "type", j->recipe->name);
-    cJSON_AddItemToObject(root, "bytes", json_whole(j->plan.nbytes));
-    cJSON_AddNumberToObject(root, "bits_per_weight", bits_per_weight(j->model));
-    list = cJSON_AddArrayToObject(root, "tensors");
-    for (size_t i = 0; i < j->model->ntensors; i++) {
-        const struct tensor *t = &j->model->tensor[i];
-        cJSON *item = cJSON_CreateObject();
-
-        cJSON_AddItemToObject(item, "name", json_text(t->name, strlen(t->name)));
-        cJSON_AddStringToObject(item, "from", j->from[i]->label);
-        cJSON_AddStringToObject(item, "to", t->type->label);
-        cJSON_AddItemToObject(item, "bytes", json_whole(tensor_bytes(t)));
-        if (j->choice[i].instead_of)
-            cJSON_AddStringToObject(item, "instead_of", j->choice[i].instead_of->label);
-        cJSON_AddItemToArray(list, item);
-    }
-    return root;
-}
-
-/* One row per encoding of the result: what a reader wants to see at a glance. */
-static void print_types(const struct model *m)
-{
-    char bytes[SIZE_TEXT], weights[SIZE_TEXT];
-
-    printf("  type       tensors     weights       bytes\n");
-    for (size_t k = 0; k < qtype_count(); k++) {
-        uint64_t nbytes = 0, n = 0;
-        size_t tensors = 0;
-
-        for (size_t i = 0; i < m->ntensors; i++)
-            if (m->tensor[i].type == qtype_at(k)) {
-                tensors++;
-                nbytes += tensor_bytes(&m->tensor[i]);
-                n += tensor_weights(&m->tensor[i]);
-            }
-        if (tensors)
-            printf("  %-9s %8zu %11s %11s\n", qtype_at(k)->label, tensors, count_text(weights, n), size_text(bytes, nbytes));
-    }
-}
-
-/* Rows that did not fit the recipe's encoding, and the share of the weights that got another one. */
-static void print_fallbacks(const struct job *j)
-{
-    uint64_t n = 0;
-    size_t tensors = 0;
-
-    for (size_t i = 0; i < j->model->ntensors; i++)
-        if (j->choice[i].instead_of) {
-            tensors++;
-            n += tensor_weights(&j->model->tensor[i]);
-        }
-    if (tensors)
-        printf("  %zu tensors (%.1f %% of the weights) have rows that %s's encodings do not fit and got wider ones\n", tensors,
-               100 * (double)n / (double)weights_of(j->model), j->recipe->name);
-}
-
-static void print_plan(const struct job *j)
-{
-    char size[SIZE_TEXT], weights[SIZE_TEXT];
-
-    for (size_t i = 0; i < j->model->ntensors; i++) {
-        const struct tensor *t = &j->model->tensor[i];
-
-        fputs("  ", stdout);
-        print_cell(t->name, 40);
-        printf(" %-7s -> %-7s %11s%s%s\n", j->from[i]->label, t->type->label, size_text(size, tensor_bytes(t)),
-               j->choice[i].instead_of ? "  instead of " : "", j->choice[i].instead_of ? j->choice[i].instead_of->label : "");
-    }
-    printf("\n%s: %s weights, %.2f bits each, %" PRIu64 " bytes (%s) in %zu file%s; nothing was written\n", j->recipe->name,
-           count_text(weights, weights_of(j->model)), bits_per_weight(j->model), j->plan.nbytes, size_text(size, j->plan.nbytes),
-           j->plan.nfiles, j->plan.nfiles == 1 ? "" : "s");
-    print_types(j->model);
-    print_fallbacks(j);
-}
-
-int job_show_plan(struct job *j, struct fail *f)
-{
-    if (j->args->json)
-        return json_print(plan_json(j), f);
-    print_plan(j);
-    return stdout_done(f);
-}
-
-/* ---- the account ---- */
-
-static const char *const fate_words[] = { "pending", "used", "ignored" };
-
-static cJSON *account_json(const struct account *a)
-{
-    cJSON *root = cJSON_CreateObject();
-    cJSON *lists[] = { cJSON_AddArrayToObject(root, "tensors"), cJSON_AddArrayToObject(root, "keys") };
-
-    for (size_t i = 0; i < a->n; i++) {
-        const struct account_entry *e = &a->entry[i];
-        cJSON *item = cJSON_CreateObject();
-
-        cJSON_AddItemToObject(item, "name", json_text(e->name, strlen(e->name)));
-        cJSON_AddStringToObject(item, "fate", fate_words[e->fate]);
-        if (e->to)
-            cJSON_AddItemToObject(item, e->fate == ACCOUNT_USED ? "to" : "why", json_text(e->to, strlen(e->to)));
-        if (e->how)
-            cJSON_AddStringToObject(item, "how", e->how);
-        cJSON_AddItemToArray(lists[e->kind == ACCOUNT_KEY], item);
-    }
-    return root;
-}
-
-static void print_account(const struct job *j)
-{
-    size_t n[2][3] = {0};
-
-    for (size_t i = 0; i < j->account.n; i++) {
-        const struct account_entry *e = &j->account.entry[i];
-
-        n[e->kind][e->fate]++;
-        if (j->args->verbose)
-            printf("  %-7s %s: %s%s%s%s\n", fate_words[e->fate], e->name, e->to ? e->to : "", e->how ? " (" : "",
-                   e->how ? e->how : "", e->how ? ")" : "");
-    }
-    if (j->account.n)
-        printf("  source     %zu tensors used, %zu ignored; %zu config keys used, %zu ignored%s\n",
-               n[ACCOUNT_TENSOR][ACCOUNT_USED], n[ACCOUNT_TENSOR][ACCOUNT_IGNORED], n[ACCOUNT_KEY][ACCOUNT_USED],
-               n[ACCOUNT_KEY][ACCOUNT_IGNORED], j->args->verbose ? "" : " (--verbose lists them)");
-}
-
-/* ---- writing, and what is said afterwards ---- */
-
-static int report_json(const struct job *j, const struct write_result *r, struct fail *f)
-{
-    cJSON *root = plan_json(j), *files;
-
-    cJSON_AddItemToObject(root, "out", json_text(j->args->out, strlen(j->args->out)));
-    files = cJSON_AddArrayToObject(root, "files");
-    for (size_t i = 0; i < j->plan.nfiles; i++) {
-        cJSON *item = cJSON_CreateObject();
-
-        cJSON_AddItemToObject(item, "path", json_text(j->plan.file[i].path, strlen(j->plan.file[i].path)));
-        cJSON_AddItemToObject(item, "bytes", json_whole(j->plan.file[i].nbytes));
-        cJSON_AddItemToArray(files, item);
-    }
-    cJSON_AddItemToObject(root, "account", account_json(&j->account));
-    cJSON_AddItemToObject(root, "resumed_bytes", json_whole(r->resumed_nbytes));
-    cJSON_AddNumberToObject(root, "seconds", r->seconds);
-    return json_print(root, f);
-}
-
-static int report_text(const struct job *j, const struct write_result *r, struct fail *f)
-{
-    char size[SIZE_TEXT], weights[SIZE_TEXT], resumed[SIZE_TEXT], seconds[SIZE_TEXT];
-    bool gguf = strcmp(j->sink->name, "gguf") == 0;
-
-    printf("%s: %s weights, %.2f bits each, %s in %zu file%s\n", j->args->out, count_text(weights, weights_of(j->model)),
-           bits_per_weight(j->model), size_text(size, r->nbytes), r->nfiles, r->nfiles == 1 ? "" : "s");
-    print_types(j->model);
-    print_fallbacks(j);
-    print_account(j);
-    if (j->vocab)
-        printf("  tokenizer  %s, %s: the built-in text gives the same tokens by the source's rules and by what was written\n",
-               meta_str(&j->model->meta, "tokenizer.ggml.model", "?"), meta_str(&j->model->meta, "tokenizer.ggml.pre", "?"));
-    if (r->resumed_nbytes)
-        printf("  resumed    %s were complete from an earlier run\n", size_text(resumed, r->resumed_nbytes));
-    printf("  done in %s; next: bantam %s\n", time_text(seconds, r->seconds),
-           gguf ? "verify OUT --against ORIGINAL --text FILE" : "inspect OUT");
-    return stdout_done(f);
-}
-
-int job_write(struct job *j, struct fail *f)
-{
-    struct meter meter;
-    struct write_result result = {0};
-    struct write_options options = {
-        .out = j->args->out, .format = j->sink, .plan.split_nbytes = j->args->split_size, .force = j->args->force,
-        .extra = j->extra, .nextra = j->nextra, .progress = { meter_bytes, &meter }
-    };
-    int bad;
-
-    meter_start(&meter, j->args, "writing");
-    bad = model_write(j->model, &options, &result, f);
-    meter_end(&meter);
-    if (bad)
-        return blame(j, f);
-    if (j->args->json)
-        return report_json(j, &result, f);
-    return j->args->quiet ? 0 : report_text(j, &result, f);
 }

@@ -3,6 +3,7 @@
 #define BANTAM_JOB_H
 
 #include "convert/account.h"
+#include "convert/imatrix.h"
 #include "convert/recipe.h"
 #include "convert/write.h"
 #include "formats/model.h"
@@ -22,6 +23,11 @@ struct job {
     struct recipe_choice *choice;
     const struct plan_extra *extra;     /* files that come along to a directory */
     size_t nextra;
+    struct imatrix *imatrix;            /* NULL: none */
+    struct imatrix_match match;
+    const struct meta *unpruned;        /* the keys, and the tensors' names, before layers were pruned; NULL: none were */
+    const char *const *before;
+    struct plan_options split;
     struct plan plan;                   /* what a dry run shows; made again by model_write */
     struct arena arena;
 };
@@ -29,6 +35,8 @@ struct job {
 /* Opens the MODEL and runs the chain up to the plan: nothing is written and no weight read. `as_converted`: types as
  * convert_hf_to_gguf.py gives them, otherwise as llama-quantize does. */
 int job_open(struct job *, const struct args *, bool as_converted, struct fail *);
+/* The model is what a bad input is about, where nothing more exact was said. Returns -1. */
+int job_blame(const struct job *, struct fail *);
 int job_show_plan(struct job *, struct fail *);         /* --dry-run, as text or JSON */
 int job_write(struct job *, struct fail *);             /* with progress; then the table or JSON document */
 void job_release(struct job *);

@@ -170,5 +170,4 @@ static void encode(const float *in, const float *weight, void *out, size_t nrows
 }
 
 QTYPE(iq1_m) = { .name = "iq1_m", .label = "IQ1_M", .gguf_id = 29, .block = N, .nbytes = sizeof(struct iq1_m),
-                .needs_weight = true,
                 .decode = decode, .encode = encode };

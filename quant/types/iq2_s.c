@@ -70,5 +70,4 @@ static void encode(const float *in, const float *weight, void *out, size_t nrows
 }
 
 QTYPE(iq2_s) = { .name = "iq2_s", .label = "IQ2_S", .gguf_id = 22, .block = N, .nbytes = sizeof(struct iq2_s),
-                .needs_weight = true,
                 .decode = decode, .encode = encode };

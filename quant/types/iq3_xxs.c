@@ -71,5 +71,4 @@ static void encode(const float *in, const float *weight, void *out, size_t nrows
 }
 
 QTYPE(iq3_xxs) = { .name = "iq3_xxs", .label = "IQ3_XXS", .gguf_id = 18, .block = N, .nbytes = sizeof(struct iq3_xxs),
-                .needs_weight = true,
                 .decode = decode, .encode = encode };

@@ -1,1 +1,1 @@
-$bantam quantize "$root/demo" --type Q4_K_M --dry-run
+$bantam quantize "$root/demo" --type Q4_K_M --dry-run | sed 's/about .* threads*/about M and T: N threads/'
