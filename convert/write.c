@@ -315,11 +315,14 @@ static int read_journal(struct writing *w, struct fail *f)
     j->fd = open(j->path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
     if (j->fd < 0 && errno == ENOENT)
         return 0;
+    if (j->fd >= 0 && file_lock(j->fd, w->plan.out, f) != 0)
+        return -1;
     if (j->fd < 0 || fstat(j->fd, &st) || (n = read_fully(j->fd, &head, sizeof head, 0)) < 0)
         return fail_errno(f, "the journal cannot be read"), fail_in(f, j->path);
-    if (flock(j->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
-        fail(f, FAIL_SYSTEM, "another run is writing '%s'", w->plan.out);
-        return fail_hint(f, "wait until it has ended, or write to another name");
+    if (st.st_nlink == 0) {         /* the run we waited for has ended well and taken its journal away */
+        close(j->fd);
+        j->fd = -1;
+        return 0;
     }
     /* The journal of a run that died while it made it is a beginning of ours, or empty. */
     if (memcmp(head.magic, MAGIC, (size_t)n < sizeof head.magic ? (size_t)n : sizeof head.magic) != 0) {

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -248,6 +249,21 @@ static bool in_place(const struct output *o)
     return o->part == o->path;
 }
 
+int file_lock(int fd, const char *path, struct fail *f)
+{
+    enum { TRIES = 40 };
+    const struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
+
+    for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK; i++) {
+        if (i == TRIES) {
+            fail(f, FAIL_SYSTEM, "another run is writing '%s'", path);
+            return fail_hint(f, "wait until it has ended, or write to another name");
+        }
+        nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
 /* Opens and locks PATH.part. Another run may rename it between our open and our lock: what we then hold is the
  * finished file, so look again. */
 static int open_part(struct output *o, struct stat *st, struct fail *f)
@@ -258,10 +274,8 @@ static int open_part(struct output *o, struct stat *st, struct fail *f)
         o->fd = open(o->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
         if (o->fd < 0)
             return fail_errno(f, "'%s' cannot be created", o->part);
-        if (flock(o->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
-            fail(f, FAIL_SYSTEM, "another run is writing '%s'", o->part);
-            return fail_hint(f, "wait until it has ended, or write to another name");
-        }
+        if (file_lock(o->fd, o->part, f))
+            return -1;
         if (fstat(o->fd, st))
             return fail_errno(f, "'%s' cannot be examined", o->part);
         if (!S_ISREG(st->st_mode))

@@ -95,6 +95,10 @@ int output_write(struct output *, const void *bytes, uint64_t n, uint64_t offset
 int output_commit(struct output *, struct fail *);      /* fsync, rename, fsync of the directory; closes */
 void output_abandon(struct output *);                   /* closes, and leaves PATH.part for the next run */
 
+/* Locks an open file against other runs until it is closed. Waits up to two seconds: a run that was just killed takes a
+ * moment to die. Then FAIL_SYSTEM says that another run is writing `path`. */
+int file_lock(int fd, const char *path, struct fail *);
+
 /* A whole small file, by the same road: PATH.part, sync, rename. */
 int file_write(const char *path, const void *bytes, size_t n, struct fail *);
 

@@ -25,11 +25,16 @@ static char *read_stdin(struct arena *a, size_t *n, struct fail *f)
 /* Only the vocabulary: a directory needs no weights for this. */
 static struct vocab *open_vocab(const char *path, struct arena *a, struct model **m, struct fail *f)
 {
+    const char *dir = path;
+
     *m = NULL;
-    if (path_is_dir(path))
-        return vocab_open_dir(path, 0, NULL, a, f);
-    *m = model_open(path, f);
-    return *m ? vocab_open_meta(&(*m)->meta, a, f) : NULL;
+    if (!path_is_dir(path)) {
+        *m = model_open(path, f);
+        dir = *m ? (*m)->dir : NULL;
+    }
+    if (failed(f))
+        return NULL;
+    return dir ? vocab_open_dir(dir, 0, NULL, a, f) : vocab_open_meta(&(*m)->meta, a, f);
 }
 
 static int print_ids(const struct args *a, const int32_t *ids, size_t n, struct fail *f)
