@@ -3,7 +3,6 @@
 #include "verify/forward.h"
 
 #include "convert/arch.h"
-#include "formats/file.h"
 #include "verify/ops.h"
 #include "verify/rows.h"
 

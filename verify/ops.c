@@ -7,6 +7,7 @@
 #include <cblas.h>
 #include <float.h>
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 void openblas_set_num_threads(int);     /* not in every cblas.h */
@@ -29,7 +30,10 @@ static size_t pieces(size_t n, size_t of)
 
 void ops_init(void)
 {
+    int threads = omp_get_max_threads();
+
     openblas_set_num_threads(1);
+    omp_set_num_threads(threads);       /* OpenBLAS built with OpenMP has just set its number for everybody */
 }
 
 /* c (m x n) = scale * a (m x k) * b^T (n x k), rows ld* apart. */

@@ -1,8 +1,6 @@
 /* rows.c - see rows.h. */
 #include "verify/rows.h"
 
-#include "formats/file.h"
-
 enum { WEIGHTS_AT_ONCE = 1 << 18 };     /* decoded by one thread between two looks at the list of what is left */
 
 /* Rows [first, first + n), or index[first] ... of the list, by one thread. */

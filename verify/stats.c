@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static size_t top_of(const float *x, size_t n)
 {
@@ -76,7 +77,10 @@ struct token_loss loss_of(const float *original, const float *candidate, size_t 
 
 static double item(const double *first, size_t i, size_t stride)
 {
-    return *(const double *)((const char *)first + i * stride);
+    double x;
+
+    memcpy(&x, (const char *)first + i * stride, sizeof x);
+    return x;
 }
 
 struct estimate estimate_of(const double *first, size_t n, size_t stride)
