@@ -122,12 +122,24 @@ static inline vf vsqrt(vf x)
 
 static inline vi vimin(vi a, vi b)
 {
+#if LANES == 16
+    return (vi)_mm512_min_epi32((__m512i)a, (__m512i)b);
+#elif LANES == 8
+    return (vi)_mm256_min_epi32((__m256i)a, (__m256i)b);
+#else
     return picki(b < a, b, a);
+#endif
 }
 
 static inline vi vimax(vi a, vi b)
 {
+#if LANES == 16
+    return (vi)_mm512_max_epi32((__m512i)a, (__m512i)b);
+#elif LANES == 8
+    return (vi)_mm256_max_epi32((__m256i)a, (__m256i)b);
+#else
     return picki(b > a, b, a);
+#endif
 }
 
 /* Round half to even, |x| < 2^22: adding 1.5 * 2^23 leaves the integer in the low mantissa bits. */

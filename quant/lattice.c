@@ -47,11 +47,11 @@ static void visit_place(struct visit *v, uint32_t code)
         v->to->spot[code] = (count[0] ? LATTICE_ON : LATTICE_ONLY) | list[0];
         return;
     }
+    v->to->spot[code] = v->used << 10 | (uint32_t)n;
     while (n % 8)
-        list[n++] = list[0];
+        list[n++] = 0;
     assert(8 * v->used + (uint32_t)n <= v->to->near_room);
     memcpy(v->to->near + 8 * v->used, list, (size_t)n * sizeof *list);
-    v->to->spot[code] = v->used << 8 | (uint32_t)n / 8;
     v->used += (uint32_t)n / 8;
 }
 

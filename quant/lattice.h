@@ -52,9 +52,9 @@ static inline void lattice_expand(float *y, uint32_t code, int bits, const float
  * spot[code] is one of
  *     LATTICE_ON | point        the place is itself in the codebook
  *     LATTICE_ONLY | point      it is not, and one point is nearer than all others
- *     first << 8 | n            the candidates: near[8 * first] to near[8 * (first + n) - 1]
+ *     first << 10 | n           the candidates: near[8 * first] to near[8 * first + n - 1]
  * Candidates are the points at the `rings` smallest distances from the place, in order of distance, then of number;
- * the first one is repeated to fill the last eight. Ties between candidates go to the earlier one. */
+ * whole eights may be read. Ties between candidates go to the earlier one. */
 struct lattice {
     const uint16_t *point;      /* the codebook */
     uint16_t *number;           /* [code]: its number in the codebook, if it is there */

@@ -48,136 +48,256 @@ struct cells {
 
 #define LATTICE_NONE 0xffffffffu        /* no candidate costs less than FLT_MAX: only with weights above about 1e15 */
 
+typedef float eight __attribute__((vector_size(32)));   /* on narrower ISAs only for + and *, which split well */
+
+static inline eight eight_load(const float *p)
+{
+    eight v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* For each weight of a group a number per level; where there are four levels they stand twice. */
+struct lattice_table {
+    eight of[8];
+};
+
+static inline eight lattice_odds(int bits)
+{
+    return bits == 3 ? (eight){ 1, 3, 5, 7, 9, 11, 13, 15 } : (eight){ 1, 3, 5, 7, 1, 3, 5, 7 };
+}
+
+/* Sums over the weights of what a table has for their levels; n points, rounded up to eights. */
+static inline void lattice_sum(const struct lattice_table *t, int bits, const uint16_t *list, int n, float *sum)
+{
+    const int dims = bits == 3 ? 4 : 8;
 #ifdef __AVX2__
-/* cost[v] holds those of eight candidates each, `least` the smallest of each lane. The first of the smallest. */
-static inline uint32_t lattice_cheapest(const uint16_t *list, const __m256 *cost, int n, __m256 least)
-{
-    least = _mm256_min_ps(least, _mm256_permute2f128_ps(least, least, 1));
-    least = _mm256_min_ps(least, _mm256_shuffle_ps(least, least, 0x4e));
-    least = _mm256_min_ps(least, _mm256_shuffle_ps(least, least, 0xb1));
-    if (_mm256_cvtss_f32(least) < FLT_MAX)
-        for (int v = 0; v < n; v++) {
-            int equal = _mm256_movemask_ps(_mm256_cmp_ps(cost[v], least, _CMP_EQ_OQ));
-            if (equal)
-                return list[8 * v + __builtin_ctz((unsigned)equal)];
+    for (int j = 0; j < n; j += 8) {
+        __m256i point = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(list + j)));
+        __m256 all = { 0 };
+        for (int i = 0; i < dims; i++) {
+            __m256 row = (__m256)t->of[i];
+            __m256i level = _mm256_srli_epi32(point, bits * i);
+            __m256 one = bits == 3 ? _mm256_permutevar8x32_ps(row, level) : _mm256_permutevar_ps(row, level);
+            all = i ? _mm256_add_ps(all, one) : one;
         }
-    return LATTICE_NONE;
-}
-
-static inline __m256 lattice_cost(__m256 value, __m256 x, __m256 w)
-{
-    __m256 off = value - x;
-    return w * off * off;
-}
-
-/* Levels are worth value[0..2]; x and w are the group's 8 weights and their importance. */
-static inline uint32_t lattice_nearest8(const struct lattice *l, uint32_t spot, const float *x, const float *w,
-                                        const float value[3])
-{
-    const uint16_t *list = l->near + 8 * (spot >> 8);
-    int n = (int)(spot & 255);
-    __m256 vx = _mm256_loadu_ps(x), vw = _mm256_loadu_ps(w), least = _mm256_set1_ps(FLT_MAX);
-    __m256 cost[LATTICE_NEAR_MAX / 8], table[8];
-    __m256 c0 = lattice_cost(_mm256_set1_ps(value[0]), vx, vw), c1 = lattice_cost(_mm256_set1_ps(value[1]), vx, vw);
-    __m256 c2 = lattice_cost(_mm256_set1_ps(value[2]), vx, vw);
-    __m256 c01 = _mm256_unpacklo_ps(c0, c1), c22 = _mm256_unpacklo_ps(c2, c2);
-    __m256 d01 = _mm256_unpackhi_ps(c0, c1), d22 = _mm256_unpackhi_ps(c2, c2);
-    __m256 pair[4] = { _mm256_shuffle_ps(c01, c22, 0x44), _mm256_shuffle_ps(c01, c22, 0xee),
-                       _mm256_shuffle_ps(d01, d22, 0x44), _mm256_shuffle_ps(d01, d22, 0xee) };
-
-    for (int i = 0; i < 4; i++) {       /* the costs of weight i's levels, in both halves */
-        table[i] = _mm256_permute2f128_ps(pair[i], pair[i], 0x00);
-        table[i + 4] = _mm256_permute2f128_ps(pair[i], pair[i], 0x11);
+        _mm256_storeu_ps(sum + j, all);
     }
-    for (int v = 0; v < n; v++) {
-        __m256i point = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(list + 8 * v)));
-        __m256 sum = _mm256_permutevar_ps(table[0], point);
-        for (int i = 1; i < 8; i++)
-            sum += _mm256_permutevar_ps(table[i], _mm256_srli_epi32(point, 2 * i));
-        cost[v] = sum;
-        least = _mm256_min_ps(sum, least);
-    }
-    return lattice_cheapest(list, cost, n, least);
-}
-
-/* The same for 4 weights and 8 levels: level i is worth (2i + 1) * scale. */
-static inline uint32_t lattice_nearest4(const struct lattice *l, uint32_t spot, const float *x, const float *w,
-                                        float scale)
-{
-    const uint16_t *list = l->near + 8 * (spot >> 8);
-    int n = (int)(spot & 255);
-    __m256 value = _mm256_set1_ps(scale) * _mm256_setr_ps(1, 3, 5, 7, 9, 11, 13, 15);
-    __m256 cost[LATTICE_NEAR_MAX / 8], table[4], least = _mm256_set1_ps(FLT_MAX);
-
-    for (int i = 0; i < 4; i++)
-        table[i] = lattice_cost(value, _mm256_set1_ps(x[i]), _mm256_set1_ps(w[i]));
-    for (int v = 0; v < n; v++) {
-        __m256i point = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(list + 8 * v)));
-        __m256 sum = _mm256_permutevar8x32_ps(table[0], point);
-        for (int i = 1; i < 4; i++)
-            sum += _mm256_permutevar8x32_ps(table[i], _mm256_srli_epi32(point, 3 * i));
-        cost[v] = sum;
-        least = _mm256_min_ps(sum, least);
-    }
-    return lattice_cheapest(list, cost, n, least);
-}
 #else
-static inline uint32_t lattice_nearest(const struct lattice *l, uint32_t spot, int dims, int bits,
-                                       const float table[8][8])
-{
-    const uint16_t *list = l->near + 8 * (spot >> 8);
-    int n = 8 * (int)(spot & 255);
-    uint32_t best = LATTICE_NONE;
-    float least = FLT_MAX;
-
-    for (int j = 0; j < n; j++) {
-        float sum = 0;
-        for (int i = 0; i < dims; i++)
-            sum += table[i][list[j] >> bits * i & ((1 << bits) - 1)];
-        if (sum < least) {
-            least = sum;
-            best = list[j];
-        }
+    for (int j = 0; j < (n + 7) / 8 * 8; j++) {
+        float all = t->of[0][list[j] & ((1 << bits) - 1)];
+        for (int i = 1; i < dims; i++)
+            all += t->of[i][list[j] >> bits * i & ((1 << bits) - 1)];
+        sum[j] = all;
     }
-    return best;
+#endif
 }
 
-static inline uint32_t lattice_nearest8(const struct lattice *l, uint32_t spot, const float *x, const float *w,
-                                        const float value[3])
+#ifdef __AVX2__
+/* The smallest of eight, in every lane. */
+static inline __m256 lattice_least(__m256 x)
 {
-    float table[8][8];
-
-    for (int i = 0; i < 8; i++)
-        for (int q = 0; q < 3; q++)
-            table[i][q] = w[i] * (value[q] - x[i]) * (value[q] - x[i]);
-    return lattice_nearest(l, spot, 8, 2, table);
-}
-
-static inline uint32_t lattice_nearest4(const struct lattice *l, uint32_t spot, const float *x, const float *w,
-                                        float scale)
-{
-    float table[8][8];
-
-    for (int i = 0; i < 4; i++)
-        for (int q = 0; q < 8; q++) {
-            float off = scale * (float)(2 * q + 1) - x[i];
-            table[i][q] = w[i] * off * off;
-        }
-    return lattice_nearest(l, spot, 4, 3, table);
+    x = _mm256_min_ps(x, _mm256_permute2f128_ps(x, x, 1));
+    x = _mm256_min_ps(x, _mm256_shuffle_ps(x, x, 0x4e));
+    return _mm256_min_ps(x, _mm256_shuffle_ps(x, x, 0xb1));
 }
 #endif
 
-/* The point for a place. Where none has a finite cost ggml ends the program; here it is the first candidate. */
-static inline uint32_t lattice_settle(const struct lattice *l, struct lattice_rule r, uint32_t code, const float *x,
-                                      const float *w, float scale)
+/* The point with the smallest cost, the first of equals; none if that is not below FLT_MAX. What is past the end of
+ * the last eight costs is overwritten. */
+static inline uint32_t lattice_first_min(const uint16_t *list, float *cost, int n)
 {
-    uint32_t spot = l->spot[code];
+#ifdef __AVX2__
+    __m256 least = _mm256_set1_ps(FLT_MAX);
 
-    if (spot & (LATTICE_ON | LATTICE_ONLY))
-        return spot;
-    uint32_t point = r.bits == 3 ? lattice_nearest4(l, spot, x, w, scale) :
-                     lattice_nearest8(l, spot, x, w, (const float[3]){ scale, scale * 3, scale * 5 });
-    return point == LATTICE_NONE ? l->near[8 * (spot >> 8)] : point;
+    for (int j = n; j % 8; j++)
+        cost[j] = FLT_MAX;
+    for (int j = 0; j < n; j += 8)
+        least = _mm256_min_ps(_mm256_loadu_ps(cost + j), least);
+    least = lattice_least(least);
+    for (int j = 0; j < n && _mm256_cvtss_f32(least) < FLT_MAX; j += 8) {
+        int equal = _mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(cost + j), least, _CMP_EQ_OQ));
+        if (equal)
+            return list[j + __builtin_ctz((unsigned)equal)];
+    }
+    return LATTICE_NONE;
+#else
+    float least = FLT_MAX;
+    uint32_t best = LATTICE_NONE;
+
+    for (int j = 0; j < n; j++)
+        if (cost[j] < least) {
+            least = cost[j];
+            best = list[j];
+        }
+    return best;
+#endif
+}
+
+/* The candidate that costs least, the sum of w * (value of its level - x)^2 being the cost; the first of equals.
+ * Values past the levels of an encoding are not looked at. */
+static inline uint32_t lattice_nearest(const struct lattice *l, int bits, uint32_t spot, const float *x,
+                                       const float *w, eight value)
+{
+    const uint16_t *list = l->near + 8 * (spot >> 10);
+    int n = (int)(spot & 1023);
+    float cost[LATTICE_NEAR_MAX];
+    struct lattice_table t;
+
+    for (int i = 0; i < (bits == 3 ? 4 : 8); i++) {
+        eight off = value - x[i];
+        t.of[i] = w[i] * off * off;
+    }
+    lattice_sum(&t, bits, list, n, cost);
+    return lattice_first_min(list, cost, n);
+}
+
+/* The levels' values at a scale: odd numbers times it. Where no candidate has a finite cost ggml ends the program;
+ * here the first one is taken. */
+static inline uint32_t lattice_settle(const struct lattice *l, int bits, uint32_t spot, const float *x, const float *w,
+                                      float scale)
+{
+    uint32_t point = lattice_nearest(l, bits, spot, x, w, scale * lattice_odds(bits));
+
+    return point == LATTICE_NONE ? l->near[8 * (spot >> 10)] : point;
+}
+
+/* ---- the best candidates for many scales ----
+ *
+ * At scale s a candidate with the odd numbers q costs the sum of w * (s * q - x)^2. Less the sum of w * x^2, which all
+ * candidates share, and over s, that is s * a - b with a = sum of w * q^2, b = 2 * sum of w * q * x: cheap to have for
+ * many scales. It rounds otherwise than the cost proper, whose rounding decides what ggml writes. With u = 2^-24 and
+ * m = sum of w * (s * largest q)^2 + sum of w * x^2, both ways together err by less than 48 * u * m for any candidate; so the
+ * winner is certain where the second best is worse by 128 * u * m (and by something above the smallest floats), and
+ * elsewhere the costs proper are computed. All these costs are linear in s, so who wins at two scales by what is asked
+ * for at any scale between, wins there too. */
+struct group {
+    const struct lattice *l;
+    const float *x, *w;
+    struct lattice_table a, b;
+    float margin_s2, margin;            /* the margin is s^2 times one plus the other */
+};
+
+static inline void lattice_group(struct group *g, const struct lattice *l, struct lattice_rule r, const float *x,
+                                 const float *w)
+{
+    const float top = r.bits == 3 ? 15 : 5;
+    const eight odd = lattice_odds(r.bits);
+    float sum_w = 0, sum_wx2 = 0;
+
+    g->l = l;
+    g->x = x;
+    g->w = w;
+    for (int i = 0; i < r.group; i++) {
+        float wx = w[i] * x[i];
+        g->a.of[i] = w[i] * (odd * odd);
+        g->b.of[i] = (wx + wx) * odd;
+        sum_w += w[i];
+        sum_wx2 += wx * x[i];
+    }
+    g->margin_s2 = 0x1p-17f * top * top * sum_w;
+    g->margin = 0x1p-17f * sum_wx2 + 1e-30f;
+}
+
+/* The sums a and b of a place's candidates; n, at most LATTICE_NEAR_MAX, is their number. Up to the next eight there
+ * are some that cost infinitely much. */
+struct costs {
+    const uint16_t *list;
+    int n;
+    float a[LATTICE_NEAR_MAX], b[LATTICE_NEAR_MAX];
+};
+
+static inline void lattice_costs(struct costs *c, const struct group *g, int bits, uint32_t spot)
+{
+    static const float past_end[15] = { 0, 0, 0, 0, 0, 0, 0, 0, -INFINITY, -INFINITY, -INFINITY, -INFINITY,
+                                        -INFINITY, -INFINITY, -INFINITY };
+
+    c->list = g->l->near + 8 * (spot >> 10);
+    c->n = (int)(spot & 1023);
+    lattice_sum(&g->a, bits, c->list, c->n, c->a);
+    lattice_sum(&g->b, bits, c->list, c->n, c->b);
+    float *end = c->b + (c->n - 1) / 8 * 8;
+    eight last = eight_load(end) + eight_load(past_end + 7 - (c->n - 1) % 8);
+    memcpy(end, &last, sizeof last);
+}
+
+/* The candidate that wins at both scales by more than margin, or -1. */
+static inline int lattice_one_winner(const struct costs *c, float scale0, float scale1, float margin)
+{
+#ifdef __AVX2__
+    __m256 least0 = _mm256_set1_ps(INFINITY), least1 = least0, s0 = _mm256_set1_ps(scale0), s1 = _mm256_set1_ps(scale1);
+    uint64_t near0 = 0, near1 = 0;
+
+    if (c->n > 64)
+        return -1;
+    for (int j = 0; j < c->n; j += 8) {
+        __m256 a = _mm256_loadu_ps(c->a + j), b = _mm256_loadu_ps(c->b + j);
+        least0 = _mm256_min_ps(s0 * a - b, least0);
+        least1 = _mm256_min_ps(s1 * a - b, least1);
+    }
+    least0 = lattice_least(least0) + _mm256_set1_ps(margin);
+    least1 = lattice_least(least1) + _mm256_set1_ps(margin);
+    for (int j = 0; j < c->n; j += 8) {
+        __m256 a = _mm256_loadu_ps(c->a + j), b = _mm256_loadu_ps(c->b + j);
+        near0 |= (uint64_t)_mm256_movemask_ps(_mm256_cmp_ps(s0 * a - b, least0, _CMP_LE_OQ)) << j;
+        near1 |= (uint64_t)_mm256_movemask_ps(_mm256_cmp_ps(s1 * a - b, least1, _CMP_LE_OQ)) << j;
+    }
+    return near0 && near0 == near1 && !(near0 & (near0 - 1)) ? __builtin_ctzll(near0) : -1;
+#else
+    float best0 = INFINITY, best1 = INFINITY, second0 = INFINITY, second1 = INFINITY;
+    int at0 = -1, at1 = -1;
+
+    for (int j = 0; j < c->n; j++) {
+        float cost0 = scale0 * c->a[j] - c->b[j], cost1 = scale1 * c->a[j] - c->b[j];
+        float worse0 = cost0 > best0 ? cost0 : best0, worse1 = cost1 > best1 ? cost1 : best1;
+        second0 = worse0 < second0 ? worse0 : second0;
+        second1 = worse1 < second1 ? worse1 : second1;
+        at0 = cost0 < best0 ? j : at0;
+        at1 = cost1 < best1 ? j : at1;
+        best0 = cost0 < best0 ? cost0 : best0;
+        best1 = cost1 < best1 ? cost1 : best1;
+    }
+    return at0 == at1 && second0 > best0 + margin && second1 > best1 + margin ? at0 : -1;
+#endif
+}
+
+/* The points for LANES scales; unclear where another candidate is too near. */
+static inline vi lattice_winners(const struct costs *c, const struct group *g, vf s, vi *unclear)
+{
+    vf best = vf_all(INFINITY), second = best;
+    vi choice = { 0 };
+
+    for (int j = 0; j < c->n; j += 8)
+        for (int i = j; i < j + 8; i++) {
+            vf cost = s * c->a[i] - c->b[i];
+            second = vmin(second, vmax(best, cost));
+            choice = picki(cost < best, vi_all(c->list[i]), choice);
+            best = vmin(best, cost);
+        }
+    *unclear = ~((second - best) * s > s * s * g->margin_s2 + g->margin + s * 1e-30f);
+    return choice;
+}
+
+/* Points of a group for the scales [first, last], which all lead to one place off the codebook; they fall from first
+ * to last. scale and point have room for LANES - 1 more. */
+static inline void lattice_settle_run(struct lattice_rule r, const struct group *g, uint32_t spot, int first, int last,
+                                      const float *scale, int32_t *point)
+{
+    struct costs c;
+
+    lattice_costs(&c, g, r.bits, spot);
+    int winner = lattice_one_winner(&c, scale[first], scale[last],
+                                    scale[first] * g->margin_s2 + g->margin / scale[last] + 1e-30f);
+    for (int at = first; at <= last; at += LANES) {
+        vi unclear = { 0 };
+
+        vi_store(point + at, winner < 0 ? lattice_winners(&c, g, vf_load(scale + at), &unclear) :
+                             vi_all(c.list[winner]));
+        if (vany(unclear & vlive(last + 1 - at)))
+            for (int i = at; i <= last && i < at + LANES; i++)
+                if (unclear[i - at])
+                    point[i] = (int32_t)lattice_settle(g->l, r.bits, spot, g->x, g->w, scale[i]);
+    }
 }
 
 /* ---- one scale for each cell ---- */
@@ -198,28 +318,29 @@ static inline vi lattice_codes(struct lattice_rule r, const vf *x, vf inverse)
     return code;
 }
 
-/* Settles the groups of the cells in `want` for their scales; the others keep what is in point. */
-static inline void lattice_settle_cells(const struct lattice *l, struct lattice_rule r, const struct cells *c,
-                                        vi want[GROUPS_MAX][VECTORS], const vf inverse[VECTORS],
-                                        const vf scale[VECTORS], vi point[GROUPS_MAX][VECTORS])
+/* Chooses points of the groups of the cells in `want` for the scale of each cell. */
+static inline void lattice_settle_cells(const struct lattice *l, struct lattice_rule r, struct cells *c,
+                                        vi want[GROUPS_MAX][VECTORS])
 {
     float s[CELLS];
     int32_t code[CELLS], wanted[CELLS], p[CELLS];
 
     for (int v = 0; v < VECTORS; v++)
-        vf_store(s + v * LANES, scale[v]);
+        vf_store(s + v * LANES, c->scale[v]);
     for (int k = 0; k < r.size / r.group; k++) {
         for (int v = 0; v < VECTORS; v++) {
-            vi_store(code + v * LANES, lattice_codes(r, c->x[v] + r.group * k, inverse[v]));
+            vi_store(code + v * LANES, lattice_codes(r, c->x[v] + r.group * k, 1 / c->scale[v]));
             vi_store(wanted + v * LANES, want[k][v]);
-            vi_store(p + v * LANES, point[k][v]);
+            vi_store(p + v * LANES, c->point[k][v]);
         }
-        for (int n = 0; n < CELLS; n++)
+        for (int n = 0; n < CELLS; n++) {
+            uint32_t spot = l->spot[code[n]];
             if (wanted[n])
-                p[n] = (int32_t)lattice_settle(l, r, (uint32_t)code[n], c->row_x[n] + r.group * k,
-                                               c->row_w[n] + r.group * k, s[n]);
+                p[n] = (int32_t)(spot & (LATTICE_ON | LATTICE_ONLY) ? spot :
+                                 lattice_settle(l, r.bits, spot, c->row_x[n] + r.group * k, c->row_w[n] + r.group * k, s[n]));
+        }
         for (int v = 0; v < VECTORS; v++)
-            point[k][v] = vi_load(p + v * LANES);
+            c->point[k][v] = vi_load(p + v * LANES);
     }
 }
 
@@ -242,14 +363,14 @@ static inline vf lattice_odd(vi point, int bits, int i)
 
 struct fit { vf qx, q2; };      /* sums of w * x * q and of w * q * q over a cell */
 
-static inline struct fit lattice_fit(struct lattice_rule r, const struct cells *c, int v,
-                                     vi point[GROUPS_MAX][VECTORS])
+/* Of one vector of cells; the points of group k are at point[k * stride]. */
+static inline struct fit lattice_fit(struct lattice_rule r, const struct cells *c, int v, const vi *point, size_t stride)
 {
     struct fit f = { { 0 }, { 0 } };
 
     for (int k = 0; k < r.size / r.group; k++)
         for (int i = 0; i < r.group; i++) {
-            vf w = c->w[v][r.group * k + i], q = lattice_odd(point[k][v], r.bits, i);
+            vf w = c->w[v][r.group * k + i], q = lattice_odd(point[(size_t)k * stride], r.bits, i);
             f.qx += w * c->x[v][r.group * k + i] * q;
             f.q2 += w * q * q;
         }
@@ -258,36 +379,113 @@ static inline struct fit lattice_fit(struct lattice_rule r, const struct cells *
 
 /* ---- the search ---- */
 
+#define TRIALS_MAX 32           /* 31, and a multiple of LANES */
+#define TRIALS_ROOM (TRIALS_MAX + LANES)
+
+/* The scales tried for each cell and the points they lead to. */
+struct trials {
+    float scale[CELLS][TRIALS_ROOM];
+    vf inverse[TRIALS_MAX][VECTORS];
+    vi point[VECTORS][GROUPS_MAX][TRIALS_MAX];
+};
+
+static inline void lattice_set_scales(struct lattice_rule r, struct trials *t, const vf largest[VECTORS])
+{
+    const float top = r.bits == 3 ? 15 : 5;
+    float one[CELLS];
+
+    memset(t->scale, 0, sizeof t->scale);
+    for (int i = 0; i < 2 * r.steps + 1; i++) {
+        for (int v = 0; v < VECTORS; v++) {
+            t->inverse[i][v] = (top + (float)(i - r.steps) * r.step) / largest[v];
+            vf_store(one + v * LANES, 1 / t->inverse[i][v]);
+        }
+        for (int n = 0; n < CELLS; n++)
+            t->scale[n][i] = one[n];
+    }
+}
+
+/* Codes of group k for all scales; bit i of start is set where that of scale i is not that of the one before. */
+static inline void lattice_trial_codes(struct lattice_rule r, const struct cells *c, const struct trials *t, int k,
+                                       int32_t code[TRIALS_MAX][CELLS], int32_t start[CELLS])
+{
+    for (int v = 0; v < VECTORS; v++) {
+        vi last = vi_all(-1), starts = { 0 };
+        for (int i = 0; i < 2 * r.steps + 1; i++) {
+            vi now = lattice_codes(r, c->x[v] + r.group * k, t->inverse[i][v]);
+            starts |= (now != last) & (1 << i);
+            last = now;
+            vi_store(code[i] + v * LANES, now);
+        }
+        vi_store(start + v * LANES, starts & ~c->skip[v]);
+    }
+}
+
+/* Points of one group for all scales, run by run of scales that lead to the same place. code is that of cell n at
+ * code[CELLS * i + n]. A run may write more than it has: the next one overwrites that. */
+static inline void lattice_settle_trials(struct lattice_rule r, const struct group *g, uint32_t starts,
+                                         const int32_t *code, const float *scale, int32_t *point)
+{
+    while (starts) {
+        int first = __builtin_ctz(starts);
+        starts &= starts - 1;
+        int last = (starts ? __builtin_ctz(starts) : 2 * r.steps + 1) - 1;
+        uint32_t spot = g->l->spot[code[CELLS * first]];
+
+        if (!(spot & (LATTICE_ON | LATTICE_ONLY))) {
+            lattice_settle_run(r, g, spot, first, last, scale, point);
+            continue;
+        }
+        for (int at = first; at <= last; at += LANES)
+            vi_store(point + at, vi_all((int32_t)spot));
+    }
+}
+
+/* Takes the scale that fits best of those tried, the first of equals, and its points. */
+static inline void lattice_choose(struct lattice_rule r, struct cells *c, const struct trials *t)
+{
+    for (int v = 0; v < VECTORS; v++) {
+        vf best = { 0 };
+        vi choice = vi_all(-1);
+
+        for (int i = 0; i < 2 * r.steps + 1; i++) {
+            struct fit f = lattice_fit(r, c, v, &t->point[v][0][i], TRIALS_MAX);
+            vi better = (f.q2 > 0) & (f.qx * f.qx > best * f.q2);
+            vf s = f.qx / f.q2;
+            c->scale[v] = pick(better, s, c->scale[v]);
+            best = pick(better, s * f.qx, best);
+            choice = picki(better, vi_all(i), choice);
+        }
+        for (int n = 0; n < LANES; n++)
+            for (int k = 0; k < r.size / r.group && choice[n] >= 0; k++)
+                c->point[k][v][n] = t->point[v][k][choice[n]][n];
+    }
+}
+
 static inline void lattice_try_scales(const struct lattice *l, struct lattice_rule r, struct cells *c,
                                       const vf largest[VECTORS])
 {
-    const float top = r.bits == 3 ? 15 : 5;
-    vi point[GROUPS_MAX][VECTORS], want[GROUPS_MAX][VECTORS];
-    vf inverse[VECTORS], scale[VECTORS], best[VECTORS];
+    struct trials t;
+    int32_t code[TRIALS_MAX][CELLS], start[CELLS], point[CELLS][TRIALS_ROOM] = { { 0 } };
 
-    for (int v = 0; v < VECTORS; v++) {
-        best[v] = (vf){ 0 };
-        for (int k = 0; k < r.size / r.group; k++) {
-            want[k][v] = ~c->skip[v];
-            point[k][v] = (vi){ 0 };
+    lattice_set_scales(r, &t, largest);
+    for (int k = 0; k < r.size / r.group; k++) {
+        lattice_trial_codes(r, c, &t, k, code, start);
+        for (int n = 0; n < CELLS; n++) {
+            struct group g;
+            if (!start[n])
+                continue;
+            lattice_group(&g, l, r, c->row_x[n] + r.group * k, c->row_w[n] + r.group * k);
+            lattice_settle_trials(r, &g, (uint32_t)start[n], &code[0][n], t.scale[n], point[n]);
+        }
+        for (int v = 0; v < VECTORS; v++) {
+            vf trial[TRIALS_MAX];       /* bits, moved as floats */
+            columns((const float *)point[v * LANES], TRIALS_ROOM, TRIALS_MAX, LANES, trial);
+            for (int i = 0; i < TRIALS_MAX; i++)
+                t.point[v][k][i] = (vi)trial[i];
         }
     }
-    for (int is = -r.steps; is <= r.steps; is++) {
-        for (int v = 0; v < VECTORS; v++) {
-            inverse[v] = (top + (float)is * r.step) / largest[v];
-            scale[v] = 1 / inverse[v];
-        }
-        lattice_settle_cells(l, r, c, want, inverse, scale, point);
-        for (int v = 0; v < VECTORS; v++) {
-            struct fit f = lattice_fit(r, c, v, point);
-            vi better = (f.q2 > 0) & (f.qx * f.qx > best[v] * f.q2);
-            vf s = f.qx / f.q2;
-            c->scale[v] = pick(better, s, c->scale[v]);
-            best[v] = pick(better, s * f.qx, best[v]);
-            for (int k = 0; k < r.size / r.group; k++)
-                c->point[k][v] = picki(better, point[k][v], c->point[k][v]);
-        }
-    }
+    lattice_choose(r, c, &t);
 }
 
 /* Chooses points again, now for the scale found: of the groups that were moved off their place or, by the rule, of
@@ -295,7 +493,6 @@ static inline void lattice_try_scales(const struct lattice *l, struct lattice_ru
 static inline void lattice_refine(const struct lattice *l, struct lattice_rule r, struct cells *c)
 {
     vi want[GROUPS_MAX][VECTORS], any[VECTORS];
-    vf inverse[VECTORS];
 
     for (int v = 0; v < VECTORS; v++) {
         vi positive = c->scale[v] > 0;
@@ -306,11 +503,10 @@ static inline void lattice_refine(const struct lattice *l, struct lattice_rule r
         }
         for (int k = 0; r.redo == REDO_ALL_IF_MOVED && k < r.size / r.group; k++)
             want[k][v] = any[v];
-        inverse[v] = 1 / c->scale[v];
     }
-    lattice_settle_cells(l, r, c, want, inverse, c->scale, c->point);
+    lattice_settle_cells(l, r, c, want);
     for (int v = 0; v < VECTORS; v++) {
-        struct fit f = lattice_fit(r, c, v, c->point);
+        struct fit f = lattice_fit(r, c, v, &c->point[0][v], VECTORS);
         c->scale[v] = pick(any[v] & (f.q2 > 0), f.qx / f.q2, c->scale[v]);
     }
 }

@@ -94,7 +94,7 @@ static inline void ternary_take_split(struct cells *c, int v, int size, const st
 
 /* The point of the whole codebook that costs least, should no candidate have a finite cost. */
 static inline uint32_t ternary_nearest_of_all(const struct lattice *l, const float *x, const float *w,
-                                              const float value[3])
+                                              eight value)
 {
     float least = FLT_MAX;
     uint32_t best = l->point[0];
@@ -134,10 +134,11 @@ static inline void ternary_settle(const struct lattice *l, struct cells *c, int 
             uint32_t spot = l->spot[lattice_code(2, (uint32_t)place[n])];
             if (skip[n] || spot & LATTICE_ON)
                 continue;
-            const float value[3] = { scale[n] * (-1 + moved_up[n]), scale[n] * moved_up[n],
-                                     scale[n] * (1 + moved_up[n]) };
+            const float low = scale[n] * (-1 + moved_up[n]), mid = scale[n] * moved_up[n],
+                        high = scale[n] * (1 + moved_up[n]);
+            const eight value = { low, mid, high, high, low, mid, high, high };
             const float *x = c->row_x[n] + 8 * k, *w = c->row_w[n] + 8 * k;
-            uint32_t point = lattice_nearest8(l, spot, x, w, value);
+            uint32_t point = lattice_nearest(l, 2, spot, x, w, value);
             place[n] = (int32_t)(point == LATTICE_NONE ? ternary_nearest_of_all(l, x, w, value) : point);
             any[n] = -1;
         }
