@@ -84,6 +84,15 @@ const struct pre_kind *pre_kind_named(const char *name)
     return NULL;
 }
 
+const struct pre_kind *pre_kind_required(const char *name, struct fail *f)
+{
+    const struct pre_kind *k = pre_kind_named(name);
+
+    if (!k)
+        fail(f, FAIL_INPUT, "pre-tokenizer '%s' is not known", name);
+    return k;
+}
+
 /* ---- comparing structures ---- */
 
 /* A pattern's characters one after the other: line breaks count as their escapes. */
@@ -167,7 +176,7 @@ static size_t likeness(const struct step *a, const struct step *b)
         head++;
     while (tail < least - head && a->text[na - 1 - tail] == b->text[nb - 1 - tail])
         tail++;
-    return 100 + 900 * (head + tail) / (na > nb ? na : nb);
+    return 100 + 900 * (head + tail + 1) / ((na > nb ? na : nb) + 1);
 }
 
 /* Each step against the one most like it, and the rest counts against both. */

@@ -84,6 +84,7 @@ struct pre_kind {
 };
 
 const struct pre_kind *pre_kind_named(const char *name);       /* NULL: none */
+const struct pre_kind *pre_kind_required(const char *name, struct fail *);     /* NULL: FAIL_INPUT, no such kind */
 
 /* The kind whose steps are those of `r`; among equals the one that says the same about merges, BOS and model_type.
  * NULL: FAIL_INPUT, which names the nearest kind and the first difference. */
@@ -249,6 +250,14 @@ int hf_json_read(const struct hf_outline *, struct source *, struct fail *);    
 /* hf_rules.c: the JSON of "normalizer" and "pre_tokenizer" (NULL or null: none) as steps. */
 int hf_rules_read(const struct cJSON *normalizer, const struct cJSON *pre_tokenizer, struct vocab_rules *, struct arena *,
                   struct fail *);
+
+/* ---- vocab.c: what both kinds of source end with ---- */
+struct vocab;
+extern const char *const vocab_model_names[];           /* by enum vocab_model, as tokenizer.ggml.model spells them */
+void vocab_read_fields(struct vocab *, bool pre_adds_bos);      /* ids and flags out of the keys in vocab.meta */
+
+/* Added tokens of a vocabulary that only has types; `known` (or NULL) are those about which more is said. */
+void vocab_add_by_type(const struct vocab *, struct vocab_rules *, struct source *known, struct arena *);
 
 /* ---- special.c: which ids are special, and the chat templates ---- */
 struct special_request {
