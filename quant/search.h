@@ -197,30 +197,41 @@ SEARCH vf extreme(const vf *x, int n)
     return top;
 }
 
-SEARCH void symmetric_sums(const vf *x, const vf *w, int n, float nmax, vf gain, vf *xl, vf *l2)
+/* level() for |t| < 2^22 only: two operations less. */
+SEARCH vf level_near(vf t, float low, float high)
+{
+    return vmin(vmax(t + ROUNDER, vf_all(ROUNDER + low)), vf_all(ROUNDER + high)) - ROUNDER;
+}
+
+/* wx[i] is w[i] * x[i]. With x finite and top not next to nothing |gain * x| stays near nmax. */
+SEARCH void symmetric_sums(const vf *x, const vf *w, const vf *wx, int n, float nmax, bool finite, vf gain, vf *xl,
+                           vf *l2)
 {
     *xl = *l2 = (vf){0};
     for (int i = 0; i < n; i++) {
-        vf l = level(gain * x[i], -nmax, nmax - 1);
-        *xl += w[i] * x[i] * l;
+        vf t = gain * x[i], l = finite ? level_near(t, -nmax, nmax - 1) : level(t, -nmax, nmax - 1);
+        *xl += wx[i] * l;
         *l2 += w[i] * l * l;
     }
 }
 
-/* Search without a minimum (make_qx_quants with rmse_type 1). */
-SEARCH struct symmetric fit_symmetric(const vf *x, const vf *w, int n, float nmax)
+/* Search without a minimum (make_qx_quants with rmse_type 1). `finite`: x holds weights, not scales another search
+ * may have left as NaN. */
+SEARCH struct symmetric fit_symmetric(const vf *x, const vf *w, int n, float nmax, bool finite)
 {
-    vf top = extreme(x, n), gain = -nmax / top, xl, l2;
+    vf top = extreme(x, n), gain = -nmax / top, wx[32], xl, l2;
     vi zero = vabs(top) < GROUP_EPSILON;
 
-    symmetric_sums(x, w, n, nmax, gain, &xl, &l2);
+    for (int i = 0; i < n; i++)
+        wx[i] = w[i] * x[i];
+    symmetric_sums(x, w, wx, n, nmax, finite, gain, &xl, &l2);
     vf scale = pick(l2 != 0, xl / l2, (vf){0}), best = scale * xl;
 
     for (int rung = -9; rung <= 9; rung++) {
         if (rung == 0)
             continue;
         vf new_gain = -(nmax + 0.1f * (float)rung) / top;
-        symmetric_sums(x, w, n, nmax, new_gain, &xl, &l2);
+        symmetric_sums(x, w, wx, n, nmax, finite, new_gain, &xl, &l2);
         vi better = (l2 > 0) & (xl * xl > best * l2);
         vf new_scale = xl / l2;
         scale = pick(better, new_scale, scale);

@@ -184,7 +184,7 @@ SEARCH void round_searched(const struct simple *f, const float *in, const float 
             q[i] = level_int((x[i] + fit.cut.shift) * fit.cut.gain, 0, (float)(f->levels - 1));
     } else {
         float half = (float)f->levels / 2;
-        struct symmetric fit = fit_symmetric(x, w, N, half);
+        struct symmetric fit = fit_symmetric(x, w, N, half, true);
         d = fit.scale;
         for (int i = 0; i < N; i++)
             q[i] = level_int((x[i] + fit.cut.shift) * fit.cut.gain, -half, half - 1) + f->levels / 2;

@@ -52,7 +52,7 @@ SEARCH void search_weighted(const struct panel *p, struct searched *s)
         const vf *x = p->x + 16 * j;
         vf w[16];
         s->weight[j] = panel_weights(p, variance, 16 * j, 16, w);
-        struct symmetric fit = fit_symmetric(x, w, 16, 4);
+        struct symmetric fit = fit_symmetric(x, w, 16, 4, true);
         s->scale[j] = fit.scale;
         for (int i = 0; i < 16; i++)
             s->level[16 * j + i] = level((x[i] + fit.cut.shift) * fit.cut.gain, -4, 3);
@@ -68,7 +68,7 @@ SEARCH void search_plain(const struct panel *p, struct searched *s)
 /* Scales 0..63 of the groups and the float above them. */
 SEARCH vf round_weighted(const struct searched *s, vi q[16])
 {
-    struct symmetric fit = fit_symmetric(s->scale, s->weight, 16, 32);
+    struct symmetric fit = fit_symmetric(s->scale, s->weight, 16, 32, false);
     vi filled = ~(vabs(extreme(s->scale, 16)) < GROUP_EPSILON);     /* NaN scales beside zeros: not filled */
 
     for (int j = 0; j < 16; j++)

@@ -69,7 +69,7 @@ SEARCH void encode_panel(const struct panel *p, bool weighted)
         else
             for (int i = 0; i < 16; i++)
                 w[i] = x[i] * x[i];
-        struct symmetric fit = fit_symmetric(x, w, 16, 32);
+        struct symmetric fit = fit_symmetric(x, w, 16, 32, true);
         scale[j] = fit.scale;
         f.cut[j] = fit.cut;
         f.m[j] = (vf){0};
