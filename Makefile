@@ -36,8 +36,8 @@ FOLDERS  := quant formats tokenizer convert verify tools
 KERNELS  := $(wildcard quant/types/*.c) quant/qtype_table.c
 SOURCES  := $(filter-out $(KERNELS),$(wildcard $(FOLDERS:%=%/*.c)) $(wildcard convert/arch/*.c))
 MAIN     := tools/bantam.c
-LIB_OBJ  := $(patsubst %.c,$(B)/%.o,$(filter-out $(MAIN),$(SOURCES))) \
-            $(foreach i,$(ISAS),$(patsubst %.c,$(B)/$(i)/%.o,$(KERNELS)))
+ISA_OBJ  := $(foreach i,$(ISAS),$(patsubst %.c,$(B)/$(i)/%.o,$(KERNELS)))
+LIB_OBJ  := $(patsubst %.c,$(B)/%.o,$(filter-out $(MAIN),$(SOURCES))) $(ISA_OBJ)
 UNIT_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/unit/*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(filter-out %/replay.c,$(wildcard tests/fuzz/*.c)))
 
@@ -47,8 +47,8 @@ $(BANTAM): $(patsubst %.c,$(B)/%.o,$(MAIN)) $(B)/libbantam.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/unit: $(UNIT_OBJ) $(B)/libbantam.a
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(B)/kernels: $(B)/tests/kernels.o $(B)/libbantam.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(B)/kernels: $(B)/tests/kernels.o $(patsubst %.c,$(B)/%.o,$(filter quant/%,$(SOURCES))) $(ISA_OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm
 $(FUZZ): $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/replay.o $(B)/libbantam.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -109,10 +109,16 @@ help:
 	@echo 'make fuzz     F=gguf, safetensors or json; S=seconds: libFuzzer, with clang'
 	@echo 'make lint     folder order, symbols, clang-tidy, cppcheck, shellcheck'
 	@echo 'make install  binary, man page, completions; PREFIX=/usr/local, DESTDIR='
+	@echo 'make aarch64  the encodings cross-compiled, their bytes checked under qemu-user'
 	@echo 'make clean'
+
+# The encodings on another CPU: cross-compiled (gcc-aarch64-linux-gnu) and run by qemu-user, for bytes and not for speed.
+aarch64:
+	@$(MAKE) --no-print-directory CC=aarch64-linux-gnu-gcc B=build/aarch64 build/aarch64/kernels
+	qemu-aarch64 -L /usr/aarch64-linux-gnu build/aarch64/kernels
 
 clean:
 	rm -rf build bantam
 
-.PHONY: all test demo bench fuzz run-fuzzer lint install help clean
+.PHONY: all test demo bench fuzz run-fuzzer lint install help aarch64 clean
 .DELETE_ON_ERROR:

@@ -333,6 +333,34 @@ static uint64_t fnv(const void *p, size_t n)
     return h;
 }
 
+/* The sign of a NaN that arithmetic makes is the CPU's: set on x86, clear on ARM. Goldens are x86's. */
+#ifdef __x86_64__
+enum { NAN_AS_GOLDEN = true };
+#else
+enum { NAN_AS_GOLDEN = false };
+#endif
+
+static void sign_nans(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (x[i] != x[i])
+            x[i] = copysignf(x[i], -1);
+}
+
+/* All blocks are equal; elsewhere than on x86, those are left out whose golden bytes (decoded: `back`) hold a NaN. */
+static bool same_blocks(const struct qtype *q, const uint8_t *got, const uint8_t *want, const float *back, size_t n)
+{
+    for (size_t k = 0; k < n / (size_t)q->block; k++, got += q->nbytes, want += q->nbytes) {
+        bool nan = false;
+
+        for (int i = 0; i < q->block; i++, back++)
+            nan |= *back != *back;
+        if (!(nan && !NAN_AS_GOLDEN) && memcmp(got, want, (size_t)q->nbytes) != 0)
+            return false;
+    }
+    return true;
+}
+
 static void check_golden_part(struct subject *s, const struct golden *g, const float *x, const float *w,
                               const uint8_t *want, uint64_t want_hash)
 {
@@ -344,9 +372,9 @@ static void check_golden_part(struct subject *s, const struct golden *g, const f
         float *back = buffer(n * sizeof *back);
 
         q->encode(x, w, bytes, g->rows, g->columns / (size_t)q->block);
-        check(s, memcmp(bytes, want, g->nbytes) == 0, s->isa[isa]->name, w ? "importance" : "plain",
-              "not the golden bytes");
         q->decode(want, back, n / (size_t)q->block);
+        check(s, same_blocks(q, bytes, want, back, n), s->isa[isa]->name, w ? "importance" : "plain", "not the golden bytes");
+        sign_nans(back, n);
         check(s, fnv(back, n * sizeof *back) == want_hash, s->isa[isa]->name, w ? "importance" : "plain",
               "not the golden floats");
         free(bytes);
