@@ -369,25 +369,39 @@ static void write_templates(const struct templates *t, struct meta *m, struct ar
 
 /* ---- normalizer keys ---- */
 
-static void read_normalizer(const cJSON *o, struct meta *m, struct arena *a, int depth)
+struct normalizer {
+    enum answer lower, strip_accents;
+};
+
+static void read_normalizer(const cJSON *o, struct normalizer *n, int depth)
 {
-    static const char lower[] = "tokenizer.ggml.normalizer.lowercase", strip[] = "tokenizer.ggml.normalizer.strip_accents";
     const char *type = json_str(o, "type", "");
     const cJSON *item;
 
     if (strcmp(type, "Lowercase") == 0)
-        meta_set_bool(m, a, lower, true);
+        n->lower = YES;
     if (strcmp(type, "StripAccents") == 0)
-        meta_set_bool(m, a, strip, true);
+        n->strip_accents = YES;
     if (strcmp(type, "BertNormalizer") == 0) {
         if (cJSON_IsBool(item = cJSON_GetObjectItemCaseSensitive(o, "lowercase")))
-            meta_set_bool(m, a, lower, cJSON_IsTrue(item));
+            n->lower = cJSON_IsTrue(item) ? YES : NO;
         if (cJSON_IsBool(item = cJSON_GetObjectItemCaseSensitive(o, "strip_accents")))
-            meta_set_bool(m, a, strip, cJSON_IsTrue(item));
+            n->strip_accents = cJSON_IsTrue(item) ? YES : NO;
     }
     if (depth < 8)
         cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(o, "normalizers"))
-            read_normalizer(item, m, a, depth + 1);
+            read_normalizer(item, n, depth + 1);
+}
+
+static void write_normalizer(const cJSON *o, struct meta *m, struct arena *a)
+{
+    struct normalizer n = { UNSAID, UNSAID };
+
+    read_normalizer(o, &n, 0);
+    if (n.lower != UNSAID)
+        meta_set_bool(m, a, "tokenizer.ggml.normalizer.lowercase", n.lower == YES);
+    if (n.strip_accents != UNSAID)
+        meta_set_bool(m, a, "tokenizer.ggml.normalizer.strip_accents", n.strip_accents == YES);
 }
 
 int special_write(const struct special_request *r, struct meta *m, struct arena *a, struct arena *tmp, struct fail *f)
@@ -417,6 +431,6 @@ int special_write(const struct special_request *r, struct meta *m, struct arena 
             meta_set_bool(m, a, kinds[s.add_order[i]].add_key, s.add[s.add_order[i]] == YES);
     write_templates(&t, m, a, tmp);
     if (r->json)
-        read_normalizer(r->json->normalizer, m, a, 0);
+        write_normalizer(r->json->normalizer, m, a);
     return 0;
 }
