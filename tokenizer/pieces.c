@@ -27,30 +27,31 @@ void piece_table_init(struct piece_table *t, struct arena *a, const struct meta_
     memset(t->slot, 0xff, nslots * sizeof *t->slot);
 }
 
-static size_t find_slot(const struct piece_table *t, const void *bytes, size_t n)
+/* Where bytes of this hash are, or would go. */
+static struct piece_slot *find_slot(const struct piece_table *t, const void *bytes, size_t n, uint64_t hash)
 {
-    size_t i = XXH3_64bits(bytes, n) & t->mask;
+    uint32_t tag = (uint32_t)(hash >> 32);
 
-    for (; t->slot[i] >= 0; i = (i + 1) & t->mask) {
-        const struct meta_string *p = &t->piece[t->slot[i]];
+    for (size_t i = hash & t->mask;; i = (i + 1) & t->mask) {
+        struct piece_slot *s = &t->slot[i];
 
-        if (p->n == n && memcmp(p->s, bytes, n) == 0)
-            break;
+        if (s->id < 0 || (s->tag == tag && t->piece[s->id].n == n && memcmp(t->piece[s->id].s, bytes, n) == 0))
+            return s;
     }
-    return i;
 }
 
 void piece_table_add(struct piece_table *t, int32_t id)
 {
-    size_t i = find_slot(t, t->piece[id].s, t->piece[id].n);
+    uint64_t hash = XXH3_64bits(t->piece[id].s, t->piece[id].n);
+    struct piece_slot *s = find_slot(t, t->piece[id].s, t->piece[id].n, hash);
 
-    if (t->slot[i] < 0)
-        t->slot[i] = id;
+    if (s->id < 0)
+        *s = (struct piece_slot){ id, (uint32_t)(hash >> 32) };
 }
 
 int32_t piece_table_find(const struct piece_table *t, const void *bytes, size_t n)
 {
-    return t->slot[find_slot(t, bytes, n)];
+    return find_slot(t, bytes, n, XXH3_64bits(bytes, n))->id;
 }
 
 /* ---- trie ---- */

@@ -155,8 +155,13 @@ int steps_split(struct steps *, const char *text, size_t n, enum place, int (*wo
                 struct fail *f);
 
 /* ---- pieces.c: bytes to id, and prefixes to ids ---- */
+struct piece_slot {
+    int32_t id;                     /* -1: empty */
+    uint32_t tag;                   /* of the hash: most strangers are told without a look at their bytes */
+};
+
 struct piece_table {
-    int32_t *slot;                  /* id, -1: empty */
+    struct piece_slot *slot;
     const struct meta_string *piece;
     size_t mask;
 };
