@@ -35,6 +35,8 @@ struct args {
     double max_kld, max_ppl_ratio;
     bool has_max_kld, has_max_ppl_ratio;
     bool no_special, parse_special;
+    bool process_output, merge, show;
+    uint64_t min_tokens;
     struct arena arena;
 };
 

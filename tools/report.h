@@ -39,5 +39,6 @@ void meter_steps(void *meter, const char *what, uint64_t done, uint64_t total); 
 void meter_end(struct meter *);                                                     /* wipes the line */
 
 double seconds_now(void);       /* monotonic */
+uint64_t peak_nbytes(void);     /* resident memory at its largest so far */
 
 #endif
