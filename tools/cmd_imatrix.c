@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LISTED = 8 };            /* starved experts that are shown to people; JSON has all */
@@ -91,13 +92,20 @@ static int finish(struct args *a, struct sums *s, struct made *r, struct fail *f
 
 /* ---- computing ---- */
 
+/* A device has nothing beside it. */
+static const char *state_path(struct args *a)
+{
+    struct stat st;
+
+    return stat(a->out, &st) == 0 && !S_ISREG(st.st_mode) ? NULL : arena_printf(&a->arena, "%s.part.journal", a->out);
+}
+
 static int compute(struct args *a, struct model *m, struct vocab *found, struct sums *s, struct made *r, struct fail *f)
 {
     struct meter meter;
     struct collect_options options = {
         .context = a->context, .chunks = a->chunks, .least = a->min_tokens, .process_output = a->process_output,
-        .parse_special = a->parse_special, .state = arena_printf(&a->arena, "%s.part.journal", a->out),
-        .progress = meter_steps, .ctx = &meter
+        .parse_special = a->parse_special, .state = state_path(a), .progress = meter_steps, .ctx = &meter
     };
     struct vocab *v = canonical_vocab(m, found, f);
     double start = seconds_now();
@@ -115,7 +123,7 @@ static int compute(struct args *a, struct model *m, struct vocab *found, struct 
     sums_dataset(s, a->text);
     r->seconds = seconds_now() - start;
     bad = finish(a, s, r, f);
-    if (!bad)
+    if (!bad && options.state)
         unlink(options.state);
     return bad;
 }

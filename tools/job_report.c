@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <omp.h>
 #include <string.h>
-#include <sys/resource.h>
 
 /* ---- the plan ---- */
 
@@ -268,14 +267,6 @@ static void print_account(const struct job *j)
 }
 
 /* ---- writing, and what is said afterwards ---- */
-
-static uint64_t peak_nbytes(void)
-{
-    struct rusage usage;
-
-    getrusage(RUSAGE_SELF, &usage);
-    return (uint64_t)usage.ru_maxrss * 1024;
-}
 
 static int report_json(const struct job *j, const struct write_result *r, struct fail *f)
 {

@@ -144,6 +144,11 @@ static int pass(struct collecting *c, struct stream *s, size_t ntokens, struct f
     return bad ? bad : sums_check(c->sums, f);
 }
 
+static int save(const struct collecting *c, struct fail *f)
+{
+    return c->options->state ? sums_save(c->sums, c->options->state, c->digest, f) : 0;
+}
+
 static int run_round(struct collecting *c, size_t nchunks, struct fail *f)
 {
     struct stream_options options = { .observe = observe, .progress = advance, .ctx = c };
@@ -160,7 +165,7 @@ static int run_round(struct collecting *c, size_t nchunks, struct fail *f)
     if (bad)
         return -1;
     c->sums->chunks += nchunks;
-    return c->options->state && next_round(c) ? sums_save(c->sums, c->options->state, c->digest, f) : 0;
+    return save(c, f);
 }
 
 int collect(struct model *m, const struct vocab *v, const char *text, size_t nbytes, const struct collect_options *options,
@@ -177,6 +182,8 @@ int collect(struct model *m, const struct vocab *v, const char *text, size_t nby
         bad = options->state ? sums_resume(s, options->state, c.digest, f) : 0;
         s->context = cut.context;
     }
+    if (!bad && !s->chunks)
+        bad = save(&c, f);          /* a folder that cannot be written is told now, not after hours */
     if (resumed)
         *resumed = s->chunks;
     for (size_t n; !bad && (n = next_round(&c));)

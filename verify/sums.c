@@ -138,6 +138,15 @@ int sums_check(const struct sums *s, struct fail *f)
     return 0;
 }
 
+static int other_shape(const struct sums *s, const struct imatrix_entry *e, struct fail *f)
+{
+    const struct sums_entry *before = &s->entry[name_index_find(&s->names, e->name)];
+
+    fail(f, FAIL_INPUT, "'%s' has %" PRIu64 " columns of %" PRIu64 " experts, in the files before it %zu of %zu", e->name, e->ncolumns,
+         e->nmatrices, before->columns, before->experts);
+    return fail_hint(f, "add up matrices of one model only");
+}
+
 int sums_merge(struct sums *s, const struct imatrix *from, struct fail *f)
 {
     uint64_t context = from->chunk_size, unit;
@@ -152,8 +161,7 @@ int sums_merge(struct sums *s, const struct imatrix *from, struct fail *f)
         const struct imatrix_entry *e = &from->entry[n];
         struct sums_entry *to = sums_entry(s, e->name, e->nmatrices, e->ncolumns);
         if (!to)
-            return fail(f, FAIL_INPUT, "'%s' has %" PRIu64 " x %" PRIu64 " sums here, and another shape in the files before",
-                        e->name, e->nmatrices, e->ncolumns), fail_in(f, from->path);
+            return other_shape(s, e, f);
         for (size_t i = 0; i < to->experts * to->columns; i++)
             to->sum[i] += (double)e->sum[i] * (double)unit;
         for (size_t k = 0; k < to->experts; k++)

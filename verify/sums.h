@@ -8,8 +8,7 @@
  *     NAME.in_sum2    [columns, experts]      sum over tokens of the squared input
  *     NAME.counts     [1, experts]            tokens; both of rank 1 when there is one expert
  *
- * Here the sums are doubles, added token by token in the order of the text: neither threads nor the way the text is cut into
- * batches change them. */
+ * Here the sums are doubles, added token by token in the order of the text, whatever the threads. */
 #ifndef BANTAM_SUMS_H
 #define BANTAM_SUMS_H
 

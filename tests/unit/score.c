@@ -111,32 +111,7 @@ TEST(moments_of_zero_and_opposite_vectors)
 
 /* ---- two models ---- */
 
-enum { BYTES_AT = 3, PIECES = BYTES_AT + 256, CONTEXT = 20 };
-
-/* A SentencePiece vocabulary of nothing but bytes. */
-static struct vocab *byte_vocab(struct arena *a, struct fail *f)
-{
-    struct meta meta = {0};
-    struct meta_string *piece = arena_array(a, struct meta_string, PIECES);
-    float *score = arena_array(a, float, PIECES);
-    int32_t *type = arena_array(a, int32_t, PIECES);
-
-    for (int i = 0; i < PIECES; i++) {
-        static const char *const special[BYTES_AT] = { "<unk>", "<s>", "</s>" };
-        piece[i].s = i < BYTES_AT ? special[i] : arena_printf(a, "<0x%02X>", (unsigned)(i - BYTES_AT));
-        piece[i].n = strlen(piece[i].s);
-        type[i] = i == 0 ? PIECE_UNKNOWN : i < BYTES_AT ? PIECE_CONTROL : PIECE_BYTE;
-    }
-    meta_set_str(&meta, a, "tokenizer.ggml.model", "llama");
-    meta_set_str(&meta, a, "tokenizer.ggml.pre", "default");
-    meta_set_array(&meta, a, "tokenizer.ggml.tokens", META_STRING, PIECES, piece);
-    meta_set_array(&meta, a, "tokenizer.ggml.scores", META_FLOAT32, PIECES, score);
-    meta_set_array(&meta, a, "tokenizer.ggml.token_type", META_INT32, PIECES, type);
-    meta_set_u32(&meta, a, "tokenizer.ggml.bos_token_id", 1);
-    meta_set_u32(&meta, a, "tokenizer.ggml.eos_token_id", 2);
-    meta_set_bool(&meta, a, "tokenizer.ggml.add_bos_token", true);
-    return vocab_open_meta(&meta, a, f);
-}
+enum { PIECES = TINY_PIECES, CONTEXT = 20 };
 
 static const char text[] = "The quick brown fox jumps over the lazy dog, while five wizards quietly box; "
                            "then all of them go home and sleep until somebody writes the next line of this text.";
@@ -161,7 +136,7 @@ static void pair_open(struct pair *p)
     p->candidate_shape.type = "q8_0";
     p->original = tiny_model(&p->original_shape);
     p->candidate = tiny_model(&p->candidate_shape);
-    p->vocab = byte_vocab(&p->arena, &p->fail);
+    p->vocab = tiny_vocab(&p->arena, &p->fail);
 }
 
 static void pair_close(struct pair *p)

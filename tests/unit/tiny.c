@@ -284,3 +284,27 @@ double *tiny_reference(struct model *m, const struct tiny *c, const int32_t *tok
     arena_release(&a);
     return logits;
 }
+
+struct vocab *tiny_vocab(struct arena *a, struct fail *f)
+{
+    struct meta meta = {0};
+    struct meta_string *piece = arena_array(a, struct meta_string, TINY_PIECES);
+    float *score = arena_array(a, float, TINY_PIECES);
+    int32_t *type = arena_array(a, int32_t, TINY_PIECES);
+
+    for (int i = 0; i < TINY_PIECES; i++) {
+        static const char *const special[TINY_BYTES_AT] = { "<unk>", "<s>", "</s>" };
+        piece[i].s = i < TINY_BYTES_AT ? special[i] : arena_printf(a, "<0x%02X>", (unsigned)(i - TINY_BYTES_AT));
+        piece[i].n = strlen(piece[i].s);
+        type[i] = i == 0 ? PIECE_UNKNOWN : i < TINY_BYTES_AT ? PIECE_CONTROL : PIECE_BYTE;
+    }
+    meta_set_str(&meta, a, "tokenizer.ggml.model", "llama");
+    meta_set_str(&meta, a, "tokenizer.ggml.pre", "default");
+    meta_set_array(&meta, a, "tokenizer.ggml.tokens", META_STRING, TINY_PIECES, piece);
+    meta_set_array(&meta, a, "tokenizer.ggml.scores", META_FLOAT32, TINY_PIECES, score);
+    meta_set_array(&meta, a, "tokenizer.ggml.token_type", META_INT32, TINY_PIECES, type);
+    meta_set_u32(&meta, a, "tokenizer.ggml.bos_token_id", 1);
+    meta_set_u32(&meta, a, "tokenizer.ggml.eos_token_id", 2);
+    meta_set_bool(&meta, a, "tokenizer.ggml.add_bos_token", true);
+    return vocab_open_meta(&meta, a, f);
+}

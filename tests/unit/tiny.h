@@ -3,6 +3,7 @@
 #define BANTAM_TESTS_TINY_H
 
 #include "formats/model.h"
+#include "tokenizer/vocab.h"
 
 struct tiny {
     size_t layers, width, heads, kv_heads, key, value, ff, vocabulary;
@@ -25,6 +26,10 @@ void *tiny_data(const struct model *, const char *name);
 
 /* Ids drawn at random below `vocabulary`; freed by the caller. */
 int32_t *tiny_tokens(size_t n, size_t vocabulary, unsigned seed);
+
+/* A SentencePiece vocabulary of nothing but bytes, with BOS, in `a`. */
+enum { TINY_BYTES_AT = 3, TINY_PIECES = TINY_BYTES_AT + 256 };
+struct vocab *tiny_vocab(struct arena *a, struct fail *);
 
 /* Logits of one sequence, computed one number at a time in double from the rows the model hands out: the formulas of the
  * papers and nothing else. n * vocabulary doubles, freed by the caller. */
