@@ -14,8 +14,7 @@
 #include <xxhash.h>
 
 enum {
-    LEAST_ENTRY = 4 + 4 + 4 + 4,        /* bytes of an entry in a .dat file, with a nameless single value */
-    GROUP = 16                          /* columns: the smallest group that shares a scale */
+    LEAST_ENTRY = 4 + 1 + 4 + 4 + 4     /* bytes of an entry in a .dat file: a name of one byte, one value */
 };
 
 struct reading {
@@ -299,32 +298,10 @@ static void remark(struct matching *g, enum imatrix_remark_kind kind, const char
     o->remark[o->nremarks++] = (struct imatrix_remark){ kind, name, n, of };
 }
 
-/* A group of columns without any weight would be encoded with a scale of zero over zero. Lifted, they count the same
- * among themselves and next to nothing beside the rest of the row. Returns the number of zeros there were. */
-static uint64_t lift_zeros(float *w, uint64_t n)
-{
-    double sum = 0;
-    uint64_t zeros = 0;
-
-    for (uint64_t i = 0; i < n; i++)
-        sum += (double)w[i];
-    float floor = sum > 0 ? (float)fmax(sum / (double)n * 1e-3, 1e-30) : 1;
-    for (uint64_t i = 0; i < n; i += GROUP) {
-        uint64_t end = i + GROUP < n ? i + GROUP : n, empty = 0;
-
-        for (uint64_t k = i; k < end; k++)
-            empty += w[k] == 0;
-        zeros += empty;
-        for (uint64_t k = i; k < end && empty == end - i; k++)
-            w[k] = floor;
-    }
-    return zeros;
-}
-
 /* Means of squares. An expert that saw nothing: ones. A .dat file without calls: as it is. */
 static const float *weights_of(struct matching *g, const struct imatrix_entry *e, const struct tensor *t)
 {
-    uint64_t row = tensor_row(t), n = e->nmatrices * e->ncolumns, zeros = 0, unseen = 0;
+    uint64_t n = e->nmatrices * e->ncolumns, zeros = 0, unseen = 0;
     float *w = arena_raw(g->a, n * sizeof *w);
 
     for (uint64_t k = 0; k < e->nmatrices; k++) {
@@ -332,10 +309,8 @@ static const float *weights_of(struct matching *g, const struct imatrix_entry *e
 
         unseen += !(count > 0) && !g->m->legacy;
         for (uint64_t i = k * e->ncolumns; i < (k + 1) * e->ncolumns; i++)
-            w[i] = count > 0 ? e->sum[i] / count : g->m->legacy ? e->sum[i] : 1;
+            zeros += (w[i] = count > 0 ? e->sum[i] / count : g->m->legacy ? e->sum[i] : 1) == 0;
     }
-    for (uint64_t i = 0; i < n; i += row)
-        zeros += lift_zeros(w + i, row);
     if (unseen)
         remark(g, IMATRIX_UNSEEN, t->name, unseen, e->nmatrices);
     if (zeros)
@@ -419,7 +394,7 @@ const char *imatrix_remark_text(enum imatrix_remark_kind kind)
         [IMATRIX_ABSENT] = "not in the matrix, encoded without importance",
         [IMATRIX_LENGTH] = "of another length, not used",
         [IMATRIX_UNSEEN] = "experts that saw no token, encoded without importance",
-        [IMATRIX_ZERO] = "columns that were always zero",
+        [IMATRIX_ZERO] = "columns never saw anything but zeros: where a whole group is, some encodings erase it",
     };
 
     return texts[kind];

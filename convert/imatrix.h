@@ -43,7 +43,8 @@ enum imatrix_remark_kind {
     IMATRIX_ABSENT,             /* a tensor that is encoded without importance, the matrix not having any */
     IMATRIX_LENGTH,             /* the embeddings' entry has another length and is not used */
     IMATRIX_UNSEEN,             /* n of the tensor's experts saw no token: all their columns count the same */
-    IMATRIX_ZERO,               /* n of the tensor's columns never saw anything but zeros; whole groups of them were lifted */
+    IMATRIX_ZERO,               /* n of the tensor's columns never saw anything but zeros. Where all that share a scale did,
+                                 * half of the encodings turn them into zeros: llama-quantize's bytes, harmless for dead inputs */
 };
 
 struct imatrix_remark {
@@ -59,12 +60,11 @@ struct imatrix_match {
     size_t nremarks, cap;
 };
 
-/* What imatrix_remark_kind says of a tensor, for people: "expert", ... */
+/* What a remark says, for people; it follows the name, and "n of N " where `of` is not 0. */
 const char *imatrix_remark_text(enum imatrix_remark_kind);
 
 /* The weights of each tensor that choice[] gives another type, by name: before[i], or the tensor's own name when `before`
- * is NULL (layers may have been dropped since the matrix was made). Where a whole group of columns was never seen, its
- * zeros are lifted, so that no block is encoded without any weight. Everything is in `a`, remarks in order of the model's
+ * is NULL (layers may have been dropped since the matrix was made). Everything is in `a`, remarks in order of the model's
  * tensors, unknown entries last. FAIL_INPUT: an entry of another length than its tensor's rows times matrices; nothing in
  * common at all. */
 int imatrix_match(const struct imatrix *, const struct model *, const struct recipe_choice *choice, const char *const *before,

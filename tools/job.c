@@ -191,22 +191,31 @@ static bool meets_limit(struct job *j, const struct recipe *recipe, const struct
 static int choose_recipe(struct job *j, const struct recipe_options *options, struct fail *f)
 {
     struct recipe_options strict = *options;
-    uint64_t most = 0, nbytes;
+    const struct recipe *smallest = NULL;
+    uint64_t most = 0, least = UINT64_MAX, nbytes;
 
     strict.dry_run = false;
     for (size_t i = 0; i < recipe_count(); i++) {
         const struct recipe *r = recipe_at(i);
+        bool meets = recipe_is_general(r) && meets_limit(j, r, &strict, &nbytes);
 
-        if (recipe_is_general(r) && meets_limit(j, r, &strict, &nbytes) && nbytes > most) {
+        if (meets && nbytes > most) {
             most = nbytes;
             j->recipe = r;
+        } else if (!meets && recipe_is_general(r) && nbytes && nbytes < least) {
+            least = nbytes;
+            smallest = r;
         }
     }
     if (j->recipe)
         return 0;
-    fail(f, FAIL_NO, "no type makes the model that small");
-    return fail_hint(f, j->args->imatrix ? "--prune-layers makes it smaller, at a price"
-                                         : "the smallest types need an importance matrix: --imatrix FILE");
+    if (!smallest) {    /* nothing can be planned at all: going on with any says why */
+        j->recipe = recipe_named("Q4_K_M");
+        return 0;
+    }
+    fail(f, FAIL_NO, "no type makes the model that small: %s takes %" PRIu64 " bytes", smallest->name, least);
+    return fail_hint(f, j->imatrix ? "--prune-layers makes it smaller, at a price"
+                                   : "smaller types than that need an importance matrix: --imatrix FILE");
 }
 
 static int choose(struct job *j, bool as_converted, struct fail *f)

@@ -1,0 +1,2 @@
+cp "$root/tests/golden/imatrix/experts.gguf" m.gguf
+$bantam quantize "$root/demo" --type Q4_K_M --imatrix m.gguf --include-weights exps --dry-run
