@@ -37,7 +37,7 @@ struct lattice_rule {
 struct cells {
     float row_x[CELLS][CELL_MAX];               /* magnitudes; where a sign was turned, negative */
     float row_w[CELLS][CELL_MAX];               /* importance, later its square root */
-    vf x[VECTORS][CELL_MAX], w[VECTORS][CELL_MAX];      /* lanes are cells */
+    vf x[VECTORS][CELL_MAX], w[VECTORS][CELL_MAX], wx[VECTORS][CELL_MAX];       /* lanes are cells; wx is w * x */
     vf max[VECTORS], scale[VECTORS];
     vi skip[VECTORS];                           /* all zeros: nothing to search, nothing written */
     vi point[GROUPS_MAX][VECTORS];              /* with the flags of lattice.spot */
@@ -67,29 +67,34 @@ static inline eight lattice_odds(int bits)
     return bits == 3 ? (eight){ 1, 3, 5, 7, 9, 11, 13, 15 } : (eight){ 1, 3, 5, 7, 1, 3, 5, 7 };
 }
 
-/* Sums over the weights of what a table has for their levels; n points, rounded up to eights. */
-static inline void lattice_sum(const struct lattice_table *t, int bits, const uint16_t *list, int n, float *sum)
+/* Sums over the weights of what each of ntables tables has for their levels; n points, rounded up to eights. */
+static inline void lattice_sum(const struct lattice_table *t, int ntables, int bits, const uint16_t *list, int n,
+                               float sum[][LATTICE_NEAR_MAX])
 {
     const int dims = bits == 3 ? 4 : 8;
 #ifdef __AVX2__
     for (int j = 0; j < n; j += 8) {
         __m256i point = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(list + j)));
-        __m256 all = { 0 };
+        __m256 all[2];
         for (int i = 0; i < dims; i++) {
-            __m256 row = (__m256)t->of[i];
             __m256i level = _mm256_srli_epi32(point, bits * i);
-            __m256 one = bits == 3 ? _mm256_permutevar8x32_ps(row, level) : _mm256_permutevar_ps(row, level);
-            all = i ? _mm256_add_ps(all, one) : one;
+            for (int k = 0; k < ntables; k++) {
+                __m256 row = (__m256)t[k].of[i];
+                __m256 one = bits == 3 ? _mm256_permutevar8x32_ps(row, level) : _mm256_permutevar_ps(row, level);
+                all[k] = i ? _mm256_add_ps(all[k], one) : one;
+            }
         }
-        _mm256_storeu_ps(sum + j, all);
+        for (int k = 0; k < ntables; k++)
+            _mm256_storeu_ps(sum[k] + j, all[k]);
     }
 #else
-    for (int j = 0; j < (n + 7) / 8 * 8; j++) {
-        float all = t->of[0][list[j] & ((1 << bits) - 1)];
-        for (int i = 1; i < dims; i++)
-            all += t->of[i][list[j] >> bits * i & ((1 << bits) - 1)];
-        sum[j] = all;
-    }
+    for (int k = 0; k < ntables; k++)
+        for (int j = 0; j < (n + 7) / 8 * 8; j++) {
+            float all = t[k].of[0][list[j] & ((1 << bits) - 1)];
+            for (int i = 1; i < dims; i++)
+                all += t[k].of[i][list[j] >> bits * i & ((1 << bits) - 1)];
+            sum[k][j] = all;
+        }
 #endif
 }
 
@@ -141,21 +146,21 @@ static inline uint32_t lattice_nearest(const struct lattice *l, int bits, uint32
 {
     const uint16_t *list = l->near + 8 * (spot >> 10);
     int n = (int)(spot & 1023);
-    float cost[LATTICE_NEAR_MAX];
+    float cost[1][LATTICE_NEAR_MAX];
     struct lattice_table t;
 
     for (int i = 0; i < (bits == 3 ? 4 : 8); i++) {
         eight off = value - x[i];
         t.of[i] = w[i] * off * off;
     }
-    lattice_sum(&t, bits, list, n, cost);
-    return lattice_first_min(list, cost, n);
+    lattice_sum(&t, 1, bits, list, n, cost);
+    return lattice_first_min(list, cost[0], n);
 }
 
 /* The levels' values at a scale: odd numbers times it. Where no candidate has a finite cost ggml ends the program;
- * here the first one is taken. */
-static inline uint32_t lattice_settle(const struct lattice *l, int bits, uint32_t spot, const float *x, const float *w,
-                                      float scale)
+ * here the first one is taken. Not inlined: rare where it is asked for in a loop, and heavy. */
+static __attribute__((noinline, unused)) uint32_t lattice_settle(const struct lattice *l, int bits, uint32_t spot,
+                                                                 const float *x, const float *w, float scale)
 {
     uint32_t point = lattice_nearest(l, bits, spot, x, w, scale * lattice_odds(bits));
 
@@ -174,7 +179,7 @@ static inline uint32_t lattice_settle(const struct lattice *l, int bits, uint32_
 struct group {
     const struct lattice *l;
     const float *x, *w;
-    struct lattice_table a, b;
+    struct lattice_table table[2];      /* for a and b */
     float margin_s2, margin;            /* the margin is s^2 times one plus the other */
 };
 
@@ -190,8 +195,8 @@ static inline void lattice_group(struct group *g, const struct lattice *l, struc
     g->w = w;
     for (int i = 0; i < r.group; i++) {
         float wx = w[i] * x[i];
-        g->a.of[i] = w[i] * (odd * odd);
-        g->b.of[i] = (wx + wx) * odd;
+        g->table[0].of[i] = w[i] * (odd * odd);
+        g->table[1].of[i] = (wx + wx) * odd;
         sum_w += w[i];
         sum_wx2 += wx * x[i];
     }
@@ -204,7 +209,7 @@ static inline void lattice_group(struct group *g, const struct lattice *l, struc
 struct costs {
     const uint16_t *list;
     int n;
-    float a[LATTICE_NEAR_MAX], b[LATTICE_NEAR_MAX];
+    float sum[2][LATTICE_NEAR_MAX];     /* a and b */
 };
 
 static inline void lattice_costs(struct costs *c, const struct group *g, int bits, uint32_t spot)
@@ -214,9 +219,8 @@ static inline void lattice_costs(struct costs *c, const struct group *g, int bit
 
     c->list = g->l->near + 8 * (spot >> 10);
     c->n = (int)(spot & 1023);
-    lattice_sum(&g->a, bits, c->list, c->n, c->a);
-    lattice_sum(&g->b, bits, c->list, c->n, c->b);
-    float *end = c->b + (c->n - 1) / 8 * 8;
+    lattice_sum(g->table, 2, bits, c->list, c->n, c->sum);
+    float *end = c->sum[1] + (c->n - 1) / 8 * 8;
     eight last = eight_load(end) + eight_load(past_end + 7 - (c->n - 1) % 8);
     memcpy(end, &last, sizeof last);
 }
@@ -231,14 +235,14 @@ static inline int lattice_one_winner(const struct costs *c, float scale0, float 
     if (c->n > 64)
         return -1;
     for (int j = 0; j < c->n; j += 8) {
-        __m256 a = _mm256_loadu_ps(c->a + j), b = _mm256_loadu_ps(c->b + j);
+        __m256 a = _mm256_loadu_ps(c->sum[0] + j), b = _mm256_loadu_ps(c->sum[1] + j);
         least0 = _mm256_min_ps(s0 * a - b, least0);
         least1 = _mm256_min_ps(s1 * a - b, least1);
     }
     least0 = lattice_least(least0) + _mm256_set1_ps(margin);
     least1 = lattice_least(least1) + _mm256_set1_ps(margin);
     for (int j = 0; j < c->n; j += 8) {
-        __m256 a = _mm256_loadu_ps(c->a + j), b = _mm256_loadu_ps(c->b + j);
+        __m256 a = _mm256_loadu_ps(c->sum[0] + j), b = _mm256_loadu_ps(c->sum[1] + j);
         near0 |= (uint64_t)_mm256_movemask_ps(_mm256_cmp_ps(s0 * a - b, least0, _CMP_LE_OQ)) << j;
         near1 |= (uint64_t)_mm256_movemask_ps(_mm256_cmp_ps(s1 * a - b, least1, _CMP_LE_OQ)) << j;
     }
@@ -248,7 +252,7 @@ static inline int lattice_one_winner(const struct costs *c, float scale0, float 
     int at0 = -1, at1 = -1;
 
     for (int j = 0; j < c->n; j++) {
-        float cost0 = scale0 * c->a[j] - c->b[j], cost1 = scale1 * c->a[j] - c->b[j];
+        float cost0 = scale0 * c->sum[0][j] - c->sum[1][j], cost1 = scale1 * c->sum[0][j] - c->sum[1][j];
         float worse0 = cost0 > best0 ? cost0 : best0, worse1 = cost1 > best1 ? cost1 : best1;
         second0 = worse0 < second0 ? worse0 : second0;
         second1 = worse1 < second1 ? worse1 : second1;
@@ -269,7 +273,7 @@ static inline vi lattice_winners(const struct costs *c, const struct group *g, v
 
     for (int j = 0; j < c->n; j += 8)
         for (int i = j; i < j + 8; i++) {
-            vf cost = s * c->a[i] - c->b[i];
+            vf cost = s * c->sum[0][i] - c->sum[1][i];
             second = vmin(second, vmax(best, cost));
             choice = picki(cost < best, vi_all(c->list[i]), choice);
             best = vmin(best, cost);
@@ -308,14 +312,17 @@ static inline void lattice_settle_run(struct lattice_rule r, const struct group 
 static inline vi lattice_codes(struct lattice_rule r, const vf *x, vf inverse)
 {
     const int top = r.bits == 3 ? 7 : 2;
-    vi code = { 0 };
+    const uint32_t zero = 0x00400000;
+    uint32_t zeros = 0;                 /* the code when all levels are 0 */
+    vu code = { 0 };
 
     for (int i = r.group - 1; i >= 0; i--) {
         vf shifted = inverse * x[i] - 1 + 25165824.0f;
-        vi level = vimin(vimax((vi)shifted & 0x007fffff, vi_all(0x00400000)), vi_all(0x00400000 + top));
-        code = (r.bits == 3 ? code << 3 : code + code + code) + (level - 0x00400000);
+        vi level = vimin(vimax((vi)shifted & 0x007fffff, vi_all((int32_t)zero)), vi_all((int32_t)zero + top));
+        code = (r.bits == 3 ? code << 3 : code + code + code) + (vu)level;
+        zeros = zeros * (r.bits == 3 ? 8 : 3) + zero;
     }
-    return code;
+    return (vi)(code - zeros);
 }
 
 /* Chooses points of the groups of the cells in `want` for the scale of each cell. */
@@ -371,7 +378,7 @@ static inline struct fit lattice_fit(struct lattice_rule r, const struct cells *
     for (int k = 0; k < r.size / r.group; k++)
         for (int i = 0; i < r.group; i++) {
             vf w = c->w[v][r.group * k + i], q = lattice_odd(point[(size_t)k * stride], r.bits, i);
-            f.qx += w * c->x[v][r.group * k + i] * q;
+            f.qx += c->wx[v][r.group * k + i] * q;
             f.q2 += w * q * q;
         }
     return f;
@@ -597,8 +604,10 @@ static inline void lattice_take_signs(struct lattice_rule r, struct cells *c)
         lattice_split_signs(r, c, v);
         if (r.even_signs)
             lattice_make_even(r, c, v);
-        for (int i = 0; i < r.size; i++)
+        for (int i = 0; i < r.size; i++) {
             c->max[v] = vmax(c->max[v], c->x[v][i]);
+            c->wx[v][i] = c->w[v][i] * c->x[v][i];
+        }
         c->skip[v] = c->max[v] < r.zero_below;
     }
 }
