@@ -209,6 +209,32 @@ static inline vi vlane(void)
     return vi_load(lane);
 }
 
+/* Comparisons whose only use is to ask whether any of them holds in any lane: collect them with |=. AVX-512 has masks
+ * for that, and gcc 12 would turn them into vectors and back. */
+#if LANES == 16
+typedef __mmask16 vsome;
+#else
+typedef vi vsome;
+#endif
+
+static inline vsome vgreater(vf a, vf b)
+{
+#if LANES == 16
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ);
+#else
+    return a > b;
+#endif
+}
+
+static inline int vsome_any(vsome some)
+{
+#if LANES == 16
+    return some != 0;
+#else
+    return vany(some);
+#endif
+}
+
 /* Lanes k < live. */
 static inline vi vlive(int live)
 {

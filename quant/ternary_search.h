@@ -16,10 +16,18 @@ struct sorted {
     vi place[CELL_MAX];
 };
 
-/* The best split of LANES cells: levels 0 before `low`, 1 before `high`, 2 after; low < 0: none is of any use. */
+/* The best split of LANES cells: levels 0 before `low`, 1 before `high`, 2 after; low < 0: none is of any use.
+ *
+ * A split is better than one before if qx^2 > best * q2, in float, with best = (qx / q2) * qx of that one. Most splits
+ * that are better than all before are worse than the best of all by far, yet each costs a division. So the search
+ * starts from a floor a little below the score of some good split. What is not above the floor cannot decide: the
+ * search without a floor would hold, by the first split above it, a best at most 2^-21 above the floor, for the float
+ * score of a split that fails the test exceeds the floor by no more. If that first split is above the floor by 2^-18
+ * both searches take it and go on alike; else the cell is in doubt and searched without a floor. */
 struct split {
-    vf scale, best;
+    vf scale, best, floor;
     vi low, high, shift;            /* shift: which of the encoding's combinations of shifts */
+    vi doubt;
 };
 
 static inline void ternary_order(struct sorted *s, int i, int j)
@@ -58,6 +66,7 @@ static inline void ternary_keep(struct split *b, vf qx, vf q2, int low, int high
     vi better = (q2 > 0) & (qx * qx > b->best * q2);
     vf scale = qx / q2;
 
+    b->doubt |= better & (b->best == b->floor) & ~(qx * qx > b->floor * (1 + 0x1p-18f) * q2);
     b->scale = pick(better, scale, b->scale);
     b->best = pick(better, scale * qx, b->best);
     b->low = picki(better, vi_all(low), b->low);
@@ -65,9 +74,27 @@ static inline void ternary_keep(struct split *b, vf qx, vf q2, int low, int high
     b->shift = picki(better, vi_all(shift), b->shift);
 }
 
-static inline struct split ternary_no_split(vf max)
+static inline struct split ternary_no_split(vf max, vf floor)
 {
-    return (struct split){ .scale = max, .best = vf_all(-FLT_MAX), .low = vi_all(-1), .high = vi_all(-1) };
+    return (struct split){ .scale = max, .best = floor, .floor = floor, .low = vi_all(-1), .high = vi_all(-1) };
+}
+
+/* The larger of a score so far, at first 0, and that of a split. */
+static inline vf ternary_score(vf score, vf qx, vf q2)
+{
+    vf other = qx * qx / q2;
+    return pick(other > score, other, score);
+}
+
+static inline vf ternary_floor(vf score)
+{
+    return pick((score > 0) & (score < FLT_MAX), score * (1 - 0x1p-12f), vf_all(-FLT_MAX));
+}
+
+/* Did the floor get in the way? Then the search has to be done again without one. */
+static inline bool ternary_in_doubt(const struct split *b)
+{
+    return vany(b->doubt | ((b->low < 0) & (b->floor > -FLT_MAX)));
 }
 
 /* Sets scale, point (to places of the lattice, not yet of the codebook) and skip from a split; shift becomes `mirror`

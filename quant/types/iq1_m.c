@@ -70,26 +70,49 @@ static void sum_half(struct half *h, const struct sorted *s, int which)
     }
 }
 
-/* shift: bit 1 the first half's, bit 0 the second's; 1 is down. */
-static struct split best_split(const struct half h[2], vf max)
+struct sums { vf qx[4], q2[4]; };       /* by shifts: bit 1 the first half's, bit 0 the second's; 1 is down */
+
+static inline struct sums split_sums(const struct half h[2], int i, int j)
 {
-    struct split b = ternary_no_split(max);
+    vf x0 = h[0].x[i] + h[0].x[j], x1 = h[1].x[i] + h[1].x[j];
+    struct sums s;
+
+    for (int k = 0; k < 4; k++) {
+        s.qx[k] = h[0].all[k / 2] - x0 + (h[1].all[k % 2] - x1);
+        s.q2[k] = h[0].low[k / 2][i] + h[0].high[k / 2][j] + (h[1].low[k % 2][i] + h[1].high[k % 2][j]);
+    }
+    return s;
+}
+
+static struct split search_splits(const struct half h[2], vf max, vf floor)
+{
+    struct split b = ternary_no_split(max, floor);
 
     for (int i = 0; i <= SIZE; i++)
         for (int j = i; j <= SIZE; j++) {
-            vf x0 = h[0].x[i] + h[0].x[j], x1 = h[1].x[i] + h[1].x[j], qx[4], q2[4];
-            vi better = { 0 };
+            struct sums s = split_sums(h, i, j);
+            vsome better = { 0 };
 
-            for (int k = 0; k < 4; k++) {
-                qx[k] = h[0].all[k / 2] - x0 + (h[1].all[k % 2] - x1);
-                q2[k] = h[0].low[k / 2][i] + h[0].high[k / 2][j] + (h[1].low[k % 2][i] + h[1].high[k % 2][j]);
-                better |= qx[k] * qx[k] > b.best * q2[k];
-            }
-            if (vany(better))
-                for (int k = 0; k < 4; k++)
-                    ternary_keep(&b, qx[k], q2[k], i, j, k);
+            for (int k = 0; k < 4; k++)
+                better |= vgreater(s.qx[k] * s.qx[k], b.best * s.q2[k]);
+            for (int k = 0; k < 4 && vsome_any(better); k++)
+                ternary_keep(&b, s.qx[k], s.q2[k], i, j, k);
         }
     return b;
+}
+
+static struct split best_split(const struct half h[2], vf max)
+{
+    vf score = { 0 };
+
+    for (int i = 2; i <= 6; i++)        /* about where the borders lie */
+        for (int j = SIZE - 1 - i; j <= SIZE + 1 - i; j++) {
+            struct sums s = split_sums(h, i, j);
+            for (int k = 0; k < 4; k++)
+                score = ternary_score(score, s.qx[k], s.q2[k]);
+        }
+    struct split b = search_splits(h, max, ternary_floor(score));
+    return ternary_in_doubt(&b) ? search_splits(h, max, vf_all(-FLT_MAX)) : b;
 }
 
 /* c->sign[0] takes the shifts. */

@@ -62,23 +62,44 @@ static void sum_parts(struct parts *p, const struct sorted *s)
         }
 }
 
-/* shift: 1 up, -1 down. */
-static struct split best_split(const struct parts *p, vf max)
+struct sums { vf up_x, up_w, down_x, down_w; };
+
+static inline struct sums split_sums(const struct parts *p, int i, int j)
 {
-    struct split b = ternary_no_split(max);
+    vf mid_x = (p->x[j] - p->x[i]) * TERNARY_SHIFT, mid_w = (p->w[j] - p->w[i]) * TERNARY_SHIFT * TERNARY_SHIFT;
+
+    return (struct sums){ p->low_x[0][i] + mid_x + p->high_x[0][j], p->low_w[0][i] + mid_w + p->high_w[0][j],
+                          p->low_x[1][i] - mid_x + p->high_x[1][j], p->low_w[1][i] + mid_w + p->high_w[1][j] };
+}
+
+/* shift: 1 up, -1 down. */
+static struct split search_splits(const struct parts *p, vf max, vf floor)
+{
+    struct split b = ternary_no_split(max, floor);
 
     for (int i = 0; i <= SIZE; i++)
         for (int j = i; j <= SIZE; j++) {
-            vf mid_x = (p->x[j] - p->x[i]) * TERNARY_SHIFT, mid_w = (p->w[j] - p->w[i]) * TERNARY_SHIFT * TERNARY_SHIFT;
-            vf up_x = p->low_x[0][i] + mid_x + p->high_x[0][j], up_w = p->low_w[0][i] + mid_w + p->high_w[0][j];
-            vf down_x = p->low_x[1][i] - mid_x + p->high_x[1][j], down_w = p->low_w[1][i] + mid_w + p->high_w[1][j];
-
-            if (!vany((up_x * up_x > b.best * up_w) | (down_x * down_x > b.best * down_w)))
+            struct sums s = split_sums(p, i, j);
+            if (!vsome_any(vgreater(s.up_x * s.up_x, b.best * s.up_w) |
+                           vgreater(s.down_x * s.down_x, b.best * s.down_w)))
                 continue;
-            ternary_keep(&b, up_x, up_w, i, j, 1);
-            ternary_keep(&b, down_x, down_w, i, j, -1);
+            ternary_keep(&b, s.up_x, s.up_w, i, j, 1);
+            ternary_keep(&b, s.down_x, s.down_w, i, j, -1);
         }
     return b;
+}
+
+static struct split best_split(const struct parts *p, vf max)
+{
+    vf score = { 0 };
+
+    for (int i = 3; i <= 13; i += 2)    /* about where the borders lie */
+        for (int j = SIZE - 2 - i; j <= SIZE + 2 - i; j += 2) {
+            struct sums s = split_sums(p, i, j);
+            score = ternary_score(ternary_score(score, s.up_x, s.up_w), s.down_x, s.down_w);
+        }
+    struct split b = search_splits(p, max, ternary_floor(score));
+    return ternary_in_doubt(&b) ? search_splits(p, max, vf_all(-FLT_MAX)) : b;
 }
 
 /* c->sign[0] takes the shift, -1 or 1. */
