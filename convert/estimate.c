@@ -8,7 +8,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
-enum { SAMPLE_ROWS = 8, SAMPLE_ROW = 1024, LEAST_NANOSECONDS = 1000000, STRIP = 1 << 15 };
+enum { SAMPLE_ROWS = 8, SAMPLE_ROW = 1024, LEAST_NANOSECONDS = 1000000, STRIP = 1 << 15,
+       FILE_PAGES = 20 << 20 };        /* what Linux was seen to keep mapped of files beside what was asked for */
 
 static double now(void)
 {
@@ -76,12 +77,13 @@ static double rate_of(struct rate *known, size_t *n, const struct qtype *from, c
     return known[(*n)++].seconds;
 }
 
-/* What one thread holds of a tensor: rows as they come and as they go, twice over where an adapter moves them. */
+/* What one thread holds of a tensor: rows as they come, perhaps once more where an adapter moves them, and as they go. All
+ * of it twice, since a thread's arena has room for as much again, in whole huge pages. */
 static uint64_t held(const struct tensor *t, const struct qtype *from)
 {
     uint64_t rows = write_rows_at_once(t), row = tensor_row(t);
 
-    return rows * (2 * qtype_row_bytes(from, row) + tensor_row_bytes(t)) + 4 * (row < STRIP ? STRIP : row);
+    return 2 * (rows * (2 * qtype_row_bytes(from, row) + tensor_row_bytes(t)) + 4 * (row < STRIP ? STRIP : row));
 }
 
 struct estimate estimate_run(const struct model *m, const struct qtype *const *from, const float *const *weight)
@@ -104,7 +106,7 @@ struct estimate estimate_run(const struct model *m, const struct qtype *const *f
     }
     arena_release(&tmp);
     getrusage(RUSAGE_SELF, &usage);
-    e.peak_nbytes = (uint64_t)usage.ru_maxrss * 1024 + threads * most;
+    e.peak_nbytes = (uint64_t)usage.ru_maxrss * 1024 + threads * most + FILE_PAGES;
     e.seconds = e.seconds / (double)threads + (double)nbytes / ESTIMATE_DISK_RATE;
     return e;
 }

@@ -72,7 +72,8 @@ static int read_legacy_entry(struct reading *r, struct cursor *c, int64_t i)
     *count = read_i32(c);
     nvalues = read_i32(c);
     if (cursor_ok(c) && (length < 1 || nvalues < 1 || memchr(name, 0, (size_t)length)))
-        return fail(r->f, FAIL_INPUT, "entry %" PRId64 " has a name of %" PRId64 " bytes and %" PRId64 " values", i, length, nvalues);
+        return fail(r->f, FAIL_INPUT, "entry %" PRId64 " has a name of %" PRId64 " bytes and %" PRId64 " values", i, length,
+                    nvalues);
     values = cursor_bytes(c, 4 * (uint64_t)nvalues);
     if (!cursor_ok(c))
         return fail_cut(c, "entry", i, r->f);

@@ -96,8 +96,8 @@ static int check_pattern(const struct pruned *p, const char *key, uint64_t step,
 {
     for (uint64_t i = 0; step > 1 && i < p->layers; i++)
         if (!p->drop[i] && p->number[i] % step != i % step) {
-            fail(f, FAIL_USAGE, "layer %" PRIu64 " would become layer %" PRIu64 ", but '%s' says that the layers repeat every %" PRIu64,
-                 i, p->number[i], key, step);
+            fail(f, FAIL_USAGE, "layer %" PRIu64 " would become layer %" PRIu64 ", but '%s' says that the layers repeat every"
+                 " %" PRIu64, i, p->number[i], key, step);
             return fail_hint(f, "prune whole groups of %" PRIu64 " layers", step);
         }
     return 0;
@@ -207,8 +207,8 @@ static int mark_layers(struct pruned *p, const uint64_t *layers, size_t n, struc
 {
     for (size_t i = 0; i < n; i++) {
         if (layers[i] >= p->layers)
-            return fail(f, FAIL_USAGE, "there is no layer %" PRIu64 " to prune: the model has %" PRIu64 ", counted from 0", layers[i],
-                        p->layers);
+            return fail(f, FAIL_USAGE, "there is no layer %" PRIu64 " to prune: the model has %" PRIu64 ", counted from 0",
+                        layers[i], p->layers);
         p->drop[layers[i]] = true;
     }
     for (uint64_t i = 0; i < p->layers; i++) {

@@ -29,7 +29,8 @@ struct recipe_options {
     bool leave_output;                  /* output.weight keeps its type */
     bool dry_run;                       /* a missing importance matrix is no failure: nothing will be encoded */
     bool has_imatrix;
-    const struct meta *meta;            /* of the model before layers were pruned, as llama-quantize's mixes see it; NULL: its own */
+    const struct meta *meta;            /* of the model before layers were pruned, which is what llama-quantize's mixes go by;
+                                         * NULL: its own */
     const struct qtype *output_type, *embedding_type;       /* NULL: by the recipe */
     const struct recipe_override *override;
     size_t noverrides;

@@ -197,12 +197,13 @@ static int choose_recipe(struct job *j, const struct recipe_options *options, st
     strict.dry_run = false;
     for (size_t i = 0; i < recipe_count(); i++) {
         const struct recipe *r = recipe_at(i);
-        bool meets = recipe_is_general(r) && meets_limit(j, r, &strict, &nbytes);
 
-        if (meets && nbytes > most) {
-            most = nbytes;
-            j->recipe = r;
-        } else if (!meets && recipe_is_general(r) && nbytes && nbytes < least) {
+        if (!recipe_is_general(r))
+            continue;
+        if (meets_limit(j, r, &strict, &nbytes)) {
+            j->recipe = nbytes > most ? r : j->recipe;
+            most = nbytes > most ? nbytes : most;
+        } else if (nbytes && nbytes < least) {
             least = nbytes;
             smallest = r;
         }

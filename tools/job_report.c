@@ -62,8 +62,8 @@ static struct substituted find_substituted(const struct job *j)
 }
 
 static const char *const remark_keys[] = {
-    [IMATRIX_UNKNOWN] = "unknown", [IMATRIX_ABSENT] = "absent", [IMATRIX_LENGTH] = "other_length", [IMATRIX_UNSEEN] = "unseen_experts",
-    [IMATRIX_ZERO] = "zero_columns"
+    [IMATRIX_UNKNOWN] = "unknown", [IMATRIX_ABSENT] = "absent", [IMATRIX_LENGTH] = "other_length",
+    [IMATRIX_UNSEEN] = "unseen_experts", [IMATRIX_ZERO] = "zero_columns"
 };
 
 static cJSON *imatrix_json(const struct job *j)
@@ -314,7 +314,8 @@ int job_write(struct job *j, struct fail *f)
     struct meter meter;
     struct write_result result = {0};
     struct write_options options = {
-        .out = j->args->out, .format = j->sink, .plan = j->split, .salt = j->imatrix ? j->imatrix->digest : 0, .force = j->args->force,
+        .out = j->args->out, .format = j->sink, .plan = j->split, .salt = j->imatrix ? j->imatrix->digest : 0,
+        .force = j->args->force,
         .extra = j->extra, .nextra = j->nextra, .progress = { meter_bytes, &meter }
     };
     int bad;
