@@ -58,7 +58,7 @@ static const struct option options[] = {
     { "chunks", 0, COUNT, "N", AT(chunks), "use at most N chunks of the text" },
     { "max-kld", 0, REAL, "X", AT_HAS(max_kld), "exit 1 when the mean KL divergence is above X" },
     { "max-ppl-ratio", 0, REAL, "X", AT_HAS(max_ppl_ratio), "exit 1 when the perplexity ratio is above X" },
-    { "process-output", 0, FLAG, NULL, AT(process_output), "the output matrix too (llama-imatrix leaves it out as well)" },
+    { "process-output", 0, FLAG, NULL, AT(process_output), "the inputs of the output matrix too" },
     { "min-tokens", 0, COUNT, "N", AT(min_tokens), "take chunks until every expert has seen N tokens" },
     { "merge", 0, FLAG, NULL, AT(merge), "add up the matrices named, instead of computing one" },
     { "show", 0, FLAG, NULL, AT(show), "say what is in a matrix" },

@@ -71,8 +71,8 @@ static int made_text(const struct args *a, const struct sums *s, const struct ma
     if (r->nstarved)
         printf(a->min_tokens ? "             shrunk towards the mean of their layer; a longer or more varied text reaches them\n"
                              : "             --min-tokens N goes on until each has N, and fills up what the text does not reach\n");
-    printf("  done in %s, %s of memory at most; next: bantam quantize MODEL -o OUT --type TYPE --imatrix ", time_text(seconds, r->seconds),
-           size_text(peak, peak_nbytes()));
+    printf("  done in %s, %s of memory at most; next: bantam quantize MODEL -o OUT --type TYPE --imatrix ",
+           time_text(seconds, r->seconds), size_text(peak, peak_nbytes()));
     print_last(r->out, 80);
     putchar('\n');
     return stdout_done(f);
@@ -192,8 +192,8 @@ static void show_entry(const struct sums *s, const struct sums_entry *e)
     spread(e, &least, &most);
     snprintf(tokens, sizeof tokens, least == most ? "%" PRIu64 : "%" PRIu64 " .. %" PRIu64, least, most);
     print_cell(e->name, 32);
-    printf(" %12s %6zu %10.4g %10.4g %10.4g %10.4g %10.4g %7.2f %7.2f %6.2f %7.4f\n", tokens, g.columns, g.sum, g.min, g.max, g.mean,
-           g.deviation, 100 * g.active, g.entropy, 100 * g.outliers, g.similarity);
+    printf(" %12s %6zu %10.4g %10.4g %10.4g %10.4g %10.4g %7.2f %7.2f %6.2f %7.4f\n", tokens, g.columns, g.sum, g.min, g.max,
+           g.mean, g.deviation, 100 * g.active, g.entropy, 100 * g.outliers, g.similarity);
 }
 
 static int show_text(const struct sums *s, const char *path, struct fail *f)
@@ -276,16 +276,17 @@ static int run_imatrix(struct args *a, struct fail *f)
 }
 
 static const char *const imatrix_options[] = {
-    "text", "out", "context", "chunks", "min-tokens", "process-output", "parse-special", "merge", "show", "force", "ignore-key", NULL
+    "text", "out", "context", "chunks", "min-tokens", "process-output", "parse-special", "merge", "show", "force", "ignore-key",
+    NULL
 };
 
 const struct command command_imatrix = {
     .name = "imatrix", .operands = "MODEL|FILE...", .about = "which columns of the weights matter, measured on a text",
-    .detail = "Runs MODEL on the text and writes how large the inputs of each tensor are, column by column: what 'quantize --imatrix'\n"
-              "weighs rounding errors with. Chunks, tokens and file are llama-imatrix's. Memory holds one layer; a run that was stopped\n"
-              "goes on with the chunks it had done.\n\n"
-              "With --min-tokens N chunks are taken (at least --chunks) until every expert has seen N tokens; those that the text does\n"
-              "not reach are named, and shrunk towards the mean of their layer.\n\n"
+    .detail = "Runs MODEL on the text and writes how large the inputs of each tensor are, column by column: what\n"
+              "'quantize --imatrix' weighs rounding errors with. Chunks, tokens and file are llama-imatrix's. Memory holds one\n"
+              "layer; a run that was stopped goes on with the chunks it had done.\n\n"
+              "With --min-tokens N chunks are taken (at least --chunks) until every expert has seen N tokens; those that the text\n"
+              "does not reach are named, and shrunk towards the mean of their layer.\n\n"
               "--merge FILE... -o OUT adds matrices up (and turns a .dat file into GGUF), --show FILE tells what is in one.",
     .options = imatrix_options, .min_operands = 1, .max_operands = SIZE_MAX, .run = run_imatrix
 };

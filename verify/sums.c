@@ -142,8 +142,8 @@ static int other_shape(const struct sums *s, const struct imatrix_entry *e, stru
 {
     const struct sums_entry *before = &s->entry[name_index_find(&s->names, e->name)];
 
-    fail(f, FAIL_INPUT, "'%s' has %" PRIu64 " columns of %" PRIu64 " experts, in the files before it %zu of %zu", e->name, e->ncolumns,
-         e->nmatrices, before->columns, before->experts);
+    fail(f, FAIL_INPUT, "'%s' has %" PRIu64 " columns of %" PRIu64 " experts, in the files before it %zu of %zu", e->name,
+         e->ncolumns, e->nmatrices, before->columns, before->experts);
     return fail_hint(f, "add up matrices of one model only");
 }
 
