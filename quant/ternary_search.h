@@ -86,9 +86,18 @@ static inline vf ternary_score(vf score, vf qx, vf q2)
     return pick(other > score, other, score);
 }
 
-static inline vf ternary_floor(vf score)
+/* None where a square or a score could leave the range of normal floats, for then rounding is beyond all bounds. */
+static inline vf ternary_floor(vf score, const struct sorted *s, int size)
 {
-    return pick((score > 0) & (score < FLT_MAX), score * (1 - 0x1p-12f), vf_all(-FLT_MAX));
+    vf sum_w = { 0 }, sum_wx = { 0 };
+
+    for (int i = 0; i < size; i++) {
+        sum_w += s->w[i];
+        sum_wx += vabs(s->w[i] * s->x[i]);
+    }
+    vi safe = (score > 1e-34f) & (score < 1e30f) & (sum_w > 1e-34f) & (sum_w < 1e30f) & (score * sum_w > 1e-34f) &
+              (sum_wx * sum_wx < 1e37f);
+    return pick(safe, score * (1 - 0x1p-12f), vf_all(-FLT_MAX));
 }
 
 /* Did the floor get in the way? Then the search has to be done again without one. */

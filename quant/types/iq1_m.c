@@ -101,17 +101,17 @@ static struct split search_splits(const struct half h[2], vf max, vf floor)
     return b;
 }
 
-static struct split best_split(const struct half h[2], vf max)
+static struct split best_split(const struct half h[2], const struct sorted *s, vf max)
 {
     vf score = { 0 };
 
     for (int i = 2; i <= 6; i++)        /* about where the borders lie */
         for (int j = SIZE - 1 - i; j <= SIZE + 1 - i; j++) {
-            struct sums s = split_sums(h, i, j);
+            struct sums sum = split_sums(h, i, j);
             for (int k = 0; k < 4; k++)
-                score = ternary_score(score, s.qx[k], s.q2[k]);
+                score = ternary_score(score, sum.qx[k], sum.q2[k]);
         }
-    struct split b = search_splits(h, max, ternary_floor(score));
+    struct split b = search_splits(h, max, ternary_floor(score, s, SIZE));
     return ternary_in_doubt(&b) ? search_splits(h, max, vf_all(-FLT_MAX)) : b;
 }
 
@@ -130,7 +130,7 @@ static void search(const struct lattice *l, struct cells *c)
         ternary_sort(&s, SIZE, c->x[v], c->w[v]);
         sum_half(&h[0], &s, 0);
         sum_half(&h[1], &s, 1);
-        struct split b = best_split(h, c->max[v]);
+        struct split b = best_split(h, &s, c->max[v]);
         ternary_take_split(c, v, SIZE, &s, &b, 3);
         c->sign[0][v] = picki(c->skip[v], (vi){ 0 }, b.shift);
         shift[0][v] = vfloat(1 - (b.shift & 2)) * TERNARY_SHIFT;

@@ -89,16 +89,16 @@ static struct split search_splits(const struct parts *p, vf max, vf floor)
     return b;
 }
 
-static struct split best_split(const struct parts *p, vf max)
+static struct split best_split(const struct parts *p, const struct sorted *s, vf max)
 {
     vf score = { 0 };
 
     for (int i = 3; i <= 13; i += 2)    /* about where the borders lie */
         for (int j = SIZE - 2 - i; j <= SIZE + 2 - i; j += 2) {
-            struct sums s = split_sums(p, i, j);
-            score = ternary_score(ternary_score(score, s.up_x, s.up_w), s.down_x, s.down_w);
+            struct sums sum = split_sums(p, i, j);
+            score = ternary_score(ternary_score(score, sum.up_x, sum.up_w), sum.down_x, sum.down_w);
         }
-    struct split b = search_splits(p, max, ternary_floor(score));
+    struct split b = search_splits(p, max, ternary_floor(score, s, SIZE));
     return ternary_in_doubt(&b) ? search_splits(p, max, vf_all(-FLT_MAX)) : b;
 }
 
@@ -116,7 +116,7 @@ static void search(const struct lattice *l, struct cells *c)
         c->skip[v] = c->max[v] < rule.zero_below;
         ternary_sort(&s, SIZE, c->x[v], c->w[v]);
         sum_parts(&p, &s);
-        struct split b = best_split(&p, c->max[v]);
+        struct split b = best_split(&p, &s, c->max[v]);
         ternary_take_split(c, v, SIZE, &s, &b, 0);
         c->sign[0][v] = b.shift;
         for (int k = 0; k < SIZE / 8; k++)
