@@ -110,11 +110,8 @@ static int read_piece(struct cursor c, struct source *s, struct pool *pool, stru
         return fail(f, FAIL_INPUT, "piece %" PRIu64 " is not UTF-8", id);
     if (type == PIECE_UNKNOWN && s->unk < 0)
         s->unk = (int32_t)id;
-    /* convert_hf_to_gguf.py has no word for them in GGUF: they become normal. The source's rules still cut them out. */
-    if (type == PIECE_USER_DEFINED) {
+    if (type == PIECE_USER_DEFINED)
         source_add(s, (struct added_token){ .text = piece, .id = (int32_t)id, .normalized = true, .as_is = true });
-        type = PIECE_NORMAL;
-    }
     source_set(s, id, piece, score, (int32_t)type);
     return 0;
 }

@@ -509,12 +509,29 @@ static const char *id_name(struct comparison *c, const struct vocab *v, const in
     return arena_printf(&c->tmp, "id %" PRId32 " ('%.60s')", ids[i], (uint64_t)ids[i] < v->n ? v->piece[ids[i]].s : "");
 }
 
-static int compare_part(struct comparison *c, const struct sample_part *part)
+/* Bytes up to and with the first piece that SentencePiece's own model calls user-defined, n if there is none: what comes
+ * behind it gets no space in front there and gets one from readers of GGUF, so it is compared as a text of its own. */
+static size_t up_to_user_defined(const struct comparison *c, const char *text, size_t n)
+{
+    const struct vocab *w = c->written->v;
+    size_t end = n;
+
+    for (size_t i = 0; i < c->source->r->nadded; i++) {
+        const struct added_token *t = &c->source->r->added[i];
+        const struct meta_string *piece = t->as_is && (uint64_t)t->id < w->n ? &w->piece[t->id] : NULL;
+        const char *at = piece ? memmem(text, end, piece->s, piece->n) : NULL;
+
+        if (at)
+            end = (size_t)(at - text) + piece->n;
+    }
+    return end;
+}
+
+static int compare_text(struct comparison *c, const struct sample_part *part, const char *text, size_t n)
 {
     struct token_options options = { .add_special = true };
-    size_t n, na, nb, i = 0, at;
-    const char *text = steps_normalize(c->form, part->text, strlen(part->text), PLACE_START, &n, c->f);
-    int32_t *a = text ? tokenizer_encode(c->source, text, n, options, &c->tmp, &na, c->f) : NULL;
+    size_t na, nb, i = 0, at;
+    int32_t *a = tokenizer_encode(c->source, text, n, options, &c->tmp, &na, c->f);
     int32_t *b = a ? tokenizer_encode(c->written, text, n, options, &c->tmp, &nb, c->f) : NULL;
 
     if (!b)
@@ -533,6 +550,19 @@ static int compare_part(struct comparison *c, const struct sample_part *part)
         return fail_hint(c->f, "GGUF has no keys for some of the rules by which this tokenizer splits text");
     return fail_hint(c->f, "pre-tokenizer '%s' has other rules than this tokenizer; another may fit: --pre-tokenizer NAME",
                      c->written->v->pre);
+}
+
+static int compare_part(struct comparison *c, const struct sample_part *part)
+{
+    size_t n, some;
+    const char *text = steps_normalize(c->form, part->text, strlen(part->text), PLACE_START, &n, c->f);
+    int bad = text ? 0 : -1;
+
+    for (; !bad && n; text += some, n -= some) {
+        some = up_to_user_defined(c, text, n);
+        bad = compare_text(c, part, text, some);
+    }
+    return bad;
 }
 
 /* Two habits that GGUF cannot carry are taken out of the text before both see it: NFC and its kin, and that Metaspace

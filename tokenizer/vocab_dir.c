@@ -184,10 +184,19 @@ static void adjust_prefix(struct opening *o)
     r->norm = step;
 }
 
+/* convert_hf_to_gguf.py makes them normal pieces, which merging mostly cannot reach: readers would split them. */
+static void spell_user_defined(struct opening *o)
+{
+    for (uint64_t i = 0; i < o->s.n; i++)
+        if (o->s.type[i] == PIECE_USER_DEFINED)
+            o->s.piece[i] = with_spaces(o, o->s.piece[i].s, o->s.piece[i].n);
+}
+
 static int complete_spm(struct opening *o)
 {
     if (o->nrows && o->s.n > o->nrows)
         o->s.n = o->nrows;
+    spell_user_defined(o);
     if (read_added_json(o) || each_decoder_entry(o, add_to_spm))
         return -1;
     adjust_prefix(o);

@@ -111,3 +111,5 @@ spm('spm-bpe', model_type='bpe', byte_fallback=True, normalization_rule_name='id
 spm('spm-user', model_type='bpe', byte_fallback=True, user_defined_symbols=['foo', 'the hen', '<lst>', '12345'],
     control_symbols=['<ctl>'], normalization_rule_name='identity')
 spm('spm-unigram', model_type='unigram', byte_fallback=True)
+spm('spm-chat', model_type='bpe', byte_fallback=True, user_defined_symbols=['<|im_start|>', '<|im_end|>', '12345'],
+    normalization_rule_name='identity', remove_extra_whitespaces=False)

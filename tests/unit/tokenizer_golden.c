@@ -51,7 +51,8 @@ TEST(tokenizer_golden_sentencepiece)
 {
     check_golden("spm-bpe", "llama", "default", CARRIED);
     check_golden("spm-unigram", "t5", "default", CARRIED);
-    check_golden("spm-user", "llama", "default", REFUSED);                  /* user-defined pieces become normal ones */
+    check_golden("spm-user", "llama", "default", REFUSED);                  /* it takes out spaces in a row */
+    check_golden("spm-chat", "llama", "default", CARRIED_MOSTLY);           /* "no space behind a user-defined piece" has no key */
     check_golden("llama2-json", "llama", "default", CARRIED);
     check_golden("metaspace-first", "llama", "default", CARRIED_MOSTLY);    /* "unless there is a space" has no key */
 }
