@@ -440,9 +440,9 @@ static int look_for_existing(struct writing *w, struct fail *f)
 {
     struct arena tmp = {0};
 
-    if (w->plan.out_is_dir && !w->options->force && !w->journal.resumed)
+    if (model_spared(w->model, w->plan.out, f) == 0 && w->plan.out_is_dir && !w->options->force && !w->journal.resumed)
         look_into_directory(w, f);
-    for (size_t i = 0; i < w->plan.nfiles && !failed(f); i++) {
+    for (size_t i = 0; i < w->plan.nfiles && !failed(f) && model_spared(w->model, w->plan.file[i].path, f) == 0; i++) {
         const char *path = w->plan.file[i].path, *part = arena_printf(&tmp, "%s.part", path);
         if (w->journal.fd < 0 && path_exists(part))
             refuse_foreign_part(part, f);

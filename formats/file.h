@@ -52,6 +52,7 @@ char *file_read_text(const char *path, uint64_t limit, struct arena *a, size_t *
 
 bool path_exists(const char *path);
 bool path_is_dir(const char *path);
+bool path_same(const char *a, const char *b);         /* both exist and are one file, through whatever links */
 char *path_join(struct arena *, const char *dir, const char *name);
 const char *path_base(const char *path);        /* behind the last '/' */
 char *path_dir(struct arena *, const char *path);       /* before it; "." when there is none */

@@ -190,6 +190,30 @@ int mapped_model_tensor(struct model *m, const struct tensor *t, struct fail *f)
 
 /* ---- any model ---- */
 
+/* The model's directory also holds what conversions have put there, and a new .gguf may replace an old one. */
+static bool is_companion(const struct model *m, const char *out)
+{
+    struct arena tmp = {0};
+    size_t n = strlen(out);
+    bool yes = m->dir && path_exists(out) && !(n > 5 && strcmp(out + n - 5, ".gguf") == 0) && path_same(m->dir, path_dir(&tmp, out));
+
+    arena_release(&tmp);
+    return yes;
+}
+
+int model_spared(const struct model *m, const char *out, struct fail *f)
+{
+    bool mine = (m->dir && path_same(m->dir, out)) || is_companion(m, out);
+
+    for (size_t i = 0; i < m->nfiles && !mine; i++)
+        mine = path_same(m->file[i].path, out);
+    if (!mine)
+        return 0;
+    fail(f, FAIL_USAGE, "belongs to the model that is read, and is never replaced");
+    fail_hint(f, "write to another name");
+    return fail_in(f, out);
+}
+
 void model_close(struct model *m)
 {
     if (m)

@@ -74,6 +74,9 @@ struct model {
  * split one), a *.safetensors.index.json. Every shard is opened and measured against its header here, so a short
  * or missing one is named before any work. NULL: see *f. */
 struct model *model_open(const char *path, struct fail *);
+/* May OUT be written while this model is read? FAIL_USAGE when OUT is one of its files, its directory, or a file in that
+ * directory that may belong to it (any but a .gguf): a quantized copy never takes the place of the original. */
+int model_spared(const struct model *, const char *out, struct fail *);
 void model_close(struct model *);       /* NULL is fine */
 
 static inline const void *model_rows(struct model *m, const struct tensor *t, uint64_t first, uint64_t n,

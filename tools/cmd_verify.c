@@ -301,7 +301,7 @@ static int run_logits(struct args *a, struct fail *f)
         return -1;
     if (!a->force && path_exists(a->out))
         return fail(f, FAIL_USAGE, "'%s' exists already", a->out), fail_hint(f, "--force replaces it");
-    if ((m = canonical_open(a, a->operand.item[0], NULL, f)))
+    if ((m = canonical_open(a, a->operand.item[0], NULL, f)) && model_spared(m, a->out, f) == 0)
         bad = write_logits(a, m, ids, n, f);
     model_close(m);
     return bad;
