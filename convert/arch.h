@@ -14,9 +14,12 @@
 struct conversion;              /* convert/config.h: a config.json on its way into canonical keys ... */
 struct reversal;                /* ... and canonical keys on their way back */
 
-enum layout {                   /* how the rows of an output tensor derive from the source's */
+enum layout {                   /* how the rows of an output tensor derive from the source's (regroup.h) */
     LAYOUT_SAME,
     LAYOUT_ROPE_Q, LAYOUT_ROPE_K,       /* rows of each head regrouped: halves to pairs, for attention.head_count(_kv) heads */
+    LAYOUT_GROUPS,                      /* queries, key and value of each key-value head -> all queries, all keys, all values */
+    LAYOUT_TRANSPOSED,                  /* columns become rows; a bias stays */
+    LAYOUT_PLUS_ONE,                    /* 1 is added to each weight */
 };
 
 /* A dimension of a weight, as the canonical metadata implies it (arch_dim). */
@@ -26,6 +29,10 @@ enum dim {
     DIM_EMBD,                   /* {arch}.embedding_length */
     DIM_FF,                     /* {arch}.feed_forward_length */
     DIM_Q, DIM_KV,              /* attention.head_count(_kv) * attention.key_length */
+    DIM_QKV,                    /* DIM_Q + 2 DIM_KV */
+    DIM_HEAD,                   /* attention.key_length */
+    DIM_FF2,                    /* 2 DIM_FF: gate and up in one matrix */
+    DIM_CONTEXT,                /* {arch}.context_length */
 };
 
 /* config.json key -> canonical key, in the order in which they are written. `{arch}` in `to` stands for the
@@ -38,8 +45,14 @@ struct key_map {
     unsigned flags;
     int (*put)(struct conversion *, const struct key_map *, struct fail *);
     int (*back)(struct reversal *, struct fail *);
+    double fallback;            /* KEY_DEFAULT: the number that an absent key means */
 };
-enum { KEY_OPTIONAL = 1 };
+enum {
+    KEY_OPTIONAL = 1,           /* absent: nothing is written */
+    KEY_DEFAULT = 2,
+    KEY_LOG_MULTIPLIER = 8,     /* put_rope: the family has a key for YaRN's mscale_all_dim */
+    KEY_HIDDEN = 4,             /* for shapes and checks only: the header does not carry it */
+};
 
 /* Config keys that have just one value that this family can carry: `values` separated by '|', as JSON spells them but
  * without quotes; of a list, every item must be one of them. Absent or null keys pass. */
@@ -47,20 +60,43 @@ struct key_demand {
     const char *key, *values;
 };
 
-/* Their name, our name (both without ".weight"/".bias"; {L} stands for the layer), layout fix, shape in the source
- * (outermost first). `bias` names the config key that, when true, says that a ".bias" of `rows` items exists; NULL: never.
- * `tied` names the config key that, when true, makes the tensor optional; NULL: it must be there. */
+/* Their name, our name (both without ".weight"/".bias"; {L} stands for the layer), layout fix, our shape (outermost
+ * first). The rest are conditions "[!]KEY[=true]": the config key is true (not true, with '!'); an absent key counts as
+ * false, or as true with "=true". `bias`: a ".bias" of `rows` items exists; NULL: never. `tied`: the tensor is
+ * optional; NULL: never. `when`: the row applies; NULL: always. */
 struct name_map {
     const char *theirs, *ours;
     enum layout layout;
     enum dim rows, cols;
-    const char *bias, *tied;
+    const char *bias, *tied, *when;
+};
+#define ALWAYS "=true"
+
+/* Another spelling of the same thing: of a config key, or of the beginning of tensor names. */
+struct spelling {
+    const char *from, *to;
 };
 
 enum norm_kind { NORM_RMS, NORM_LAYER };
 enum rope_kind { ROPE_NONE, ROPE_PAIRS, ROPE_HALVES };          /* (2i, 2i+1) or (i, i + n/2) turn together */
 enum act_kind { ACT_SILU, ACT_GELU, ACT_GELU_TANH, ACT_RELU };
+/* Of the names in config.json; -1: not known. */
+int act_named(const char *);
+
 enum mlp_kind { MLP_GATED, MLP_PLAIN };
+
+enum block_part {               /* what some families have and others do not */
+    HAS_QK_NORM = 1 << 0,               /* attn_q_norm and attn_k_norm: heads are normed before they turn */
+    HAS_POST_NORMS = 1 << 1,            /* post_attention_norm and post_ffw_norm: before the sum */
+    HAS_FUSED_QKV = 1 << 2,             /* attn_qkv: queries, keys and values in one matrix */
+    HAS_FUSED_GATE = 1 << 3,            /* ffn_up holds the gate and behind it the rest */
+    HAS_PARALLEL_MLP = 1 << 4,          /* the mlp reads what attention reads; attn_norm is its norm, and without attn_norm_2
+                                         * attention's as well */
+    HAS_POSITIONS = 1 << 5,             /* position_embd is added to the embeddings */
+    HAS_EMBEDDING_NORM = 1 << 6,        /* token_embd_norm */
+    HAS_EMBEDDING_SCALE = 1 << 7,       /* embeddings are multiplied by the root of the width */
+    HAS_ALIBI = 1 << 8,                 /* scores fall with the distance, by a slope for each head (arXiv 2108.12409) */
+};
 
 /* All that verify/forward.c switches on; numbers (heads, eps, rope base) come from the canonical metadata. */
 struct block_shape {
@@ -68,6 +104,12 @@ struct block_shape {
     enum rope_kind rope;
     enum act_kind act;
     enum mlp_kind mlp;
+    unsigned has;                       /* of enum block_part */
+    unsigned window_period;             /* the last of so many layers looks beyond the window; 0: all have it */
+    unsigned window;                    /* if the key is not there; 0: none */
+    float window_rope_base;             /* of layers with a window, if the key is not there; 0: as the others */
+    unsigned wide_scale_layers;         /* a model of so many layers divides scores by the root of width / heads, others by that of
+                                         * key_length: the table that GGUF's readers have in place of a key; 0: none */
 };
 
 struct arch {
@@ -77,10 +119,17 @@ struct arch {
     const struct key_demand *demands;   /* ends with {0} */
     const struct name_map *tensors;     /* ends with {0} */
     const char *const *ignored_keys;    /* config keys of this family that change nothing in the result; NULL-terminated */
-    const char *const *ignored_tensors; /* endings of source tensors that carry nothing; NULL-terminated */
+    const char *const *ignored_tensors; /* endings of source tensors that carry nothing, or beginnings with '*' behind them;
+                                         * NULL-terminated */
+    const char *text;                   /* the object of a multimodal config that describes the text model; NULL: none */
+    const struct spelling *key_spellings;       /* config keys; ends with {0}, NULL: none */
+    const struct spelling *tensor_spellings;    /* the first beginning that fits counts; ends with {0}, NULL: none */
+    bool no_space_prefix;               /* tokenizer.ggml.add_space_prefix is false, whatever the tokenizer says */
+    uint32_t eot;                       /* tokenizer.ggml.eot_token_id, a constant of the family; 0: as the tokenizer says */
     struct block_shape block;
+    bool one_way;                       /* there is no way back to Hugging Face's names yet */
     /* What a table cannot say: refusals that look at several canonical keys at once. May be NULL. */
-    int (*check)(const struct meta *canonical, struct fail *);
+    int (*check)(const struct meta *canonical, const char *name, struct fail *);
 };
 
 const struct arch *arch_of_class(const char *hf_class);        /* NULL: none */
@@ -88,15 +137,18 @@ const struct arch *arch_named(const char *gguf_name);          /* NULL: none */
 size_t arch_count(void);
 const struct arch *arch_at(size_t i);
 
-/* The Hugging Face classes of all families, "A, B, C", for messages. */
-void arch_classes(char *out, size_t nbytes);
+/* The names of all families, "a, b, c", for messages. */
+void arch_names(char *out, size_t nbytes);
 
 /* What a dimension is in a canonical model of family `name`; 0 when the keys are not there, and for DIM_NONE. As in
  * llama.cpp, a missing head_count_kv is head_count and a missing key_length the width divided by the heads. */
 uint64_t arch_dim(const struct meta *canonical, const char *name, enum dim);
 
-/* How many heads a tensor's rows are regrouped for; 0: they are not. */
-uint64_t arch_heads(const struct meta *canonical, const char *name, enum layout);
+/* attention.head_count, or for `kv` attention.head_count_kv, which if missing is head_count. */
+uint64_t arch_heads(const struct meta *canonical, const char *name, bool kv);
+
+/* For `check`: heads divide evenly among key-value heads, and turn in pairs where the family has rotary positions. */
+int arch_check_heads(const struct meta *canonical, const char *name, struct fail *);
 
 /* The layer of a name of n characters (without ".weight") that follows the pattern; false: another name. */
 bool arch_match(const char *pattern, const char *name, size_t n, uint64_t *layer);
@@ -104,8 +156,9 @@ bool arch_match(const char *pattern, const char *name, size_t n, uint64_t *layer
 /* The name for a layer, with ".weight" or ".bias". */
 const char *arch_spell(struct arena *, const char *pattern, uint64_t layer, bool bias);
 
-/* Has `t` the shape that the canonical keys imply? -1: FAIL_INPUT with both shapes; `implied_by` names where they stand. */
+/* Has `t` the shape that the canonical keys imply, theirs or ours? -1: FAIL_INPUT with both shapes; `implied_by` names where
+ * they stand. */
 int arch_check_shape(const struct meta *canonical, const char *name, const struct name_map *, const struct tensor *t, bool bias,
-                     const char *implied_by, struct fail *);
+                     bool theirs, const char *implied_by, struct fail *);
 
 #endif

@@ -162,15 +162,85 @@ static void ignore_words(struct conversion *c, const char *words, const char *wh
     }
 }
 
-void config_begin(struct conversion *c, const char *const *ignore)
+/* The items of the text object take the places of those beside it, under the same names. */
+static void merge_text(struct conversion *c)
 {
+    cJSON *text = c->arch->text ? cJSON_DetachItemFromObjectCaseSensitive(c->config, c->arch->text) : NULL;
+
+    while (text && text->child) {
+        cJSON *item = cJSON_DetachItemViaPointer(text, text->child);
+        if (strcmp(item->string, "architectures") == 0) {
+            cJSON_Delete(item);
+            continue;
+        }
+        cJSON_DeleteItemFromObjectCaseSensitive(c->config, item->string);
+        cJSON_AddItemToArray(c->config, item);      /* keeps its name */
+    }
+    cJSON_Delete(text);
+}
+
+static int replace_spellings(struct conversion *c, struct fail *f)
+{
+    for (const struct spelling *s = c->arch->key_spellings; s && s->from; s++) {
+        const cJSON *old = cJSON_GetObjectItemCaseSensitive(c->config, s->from),
+                    *now = cJSON_GetObjectItemCaseSensitive(c->config, s->to);
+        if (!old || cJSON_IsNull(old))
+            continue;
+        if (now && !cJSON_IsNull(now) && !cJSON_Compare(old, now, true))
+            return fail(f, FAIL_INPUT, "'%s' and '%s' in config.json are the same setting, but differ", s->from, s->to);
+        account_used(c->account, ACCOUNT_KEY, s->from, s->to, "another name of the key");
+        if (now && !cJSON_IsNull(now))
+            continue;
+        cJSON_DeleteItemFromObjectCaseSensitive(c->config, s->to);
+        cJSON_AddItemToObject(c->config, s->to, cJSON_Duplicate(old, true));
+    }
+    return 0;
+}
+
+int config_begin(struct conversion *c, const char *const *ignore, struct fail *f)
+{
+    merge_text(c);
     expect_keys(c->account, c->arena, c->config, "");
+    if (replace_spellings(c, f))
+        return -1;
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
         ignore_words(c, ignored[i].keys, ignored[i].why);
     for (const char *const *k = c->arch->ignored_keys; *k; k++)
         ignore_words(c, *k, "this family's GGUF has no place for it");
     for (; ignore && *ignore; ignore++)
         account_ignored(c->account, ACCOUNT_KEY, *ignore, "by --ignore-key");
+    return 0;
+}
+
+/* ---- conditions ---- */
+/* Where the key of "[!]KEY[=true]" begins, and its length. */
+static const char *condition_key(const char *condition, size_t *n)
+{
+    condition += *condition == '!';
+    *n = strcspn(condition, "=");
+    return condition;
+}
+
+bool config_true(const struct conversion *c, const char *condition)
+{
+    const cJSON *item;
+    const char *key;
+    size_t n;
+
+    if (!condition)
+        return false;
+    key = condition_key(condition, &n);
+    item = n ? find_path(c->config, key, n) : NULL;
+    return (item ? cJSON_IsTrue(item) : key[n] == '=') == (*condition != '!');
+}
+
+void config_condition(struct conversion *c, const char *condition, const char *to)
+{
+    size_t n = 0;
+    const char *key = condition ? condition_key(condition, &n) : NULL;
+
+    if (n)
+        config_use(c, arena_copy(c->arena, key, n), to, NULL);
 }
 
 /* ---- demands ---- */
@@ -229,15 +299,17 @@ static int put_typed(struct conversion *c, const struct key_map *k, struct fail 
     double d = 0;
     bool found;
 
-    if (!item)
+    if (!item && !(k->flags & KEY_DEFAULT))
         return k->flags & KEY_OPTIONAL ? 0 : config_missing(k->from, f);
     switch (k->type) {
     case META_UINT32:
+        u = (uint32_t)k->fallback;
         if (config_u32(c, k->from, to, &u, &found, f))
             return -1;
         meta_set_u32(&c->meta, c->arena, to, u);
         return 0;
     case META_FLOAT32:
+        d = k->fallback;
         if (config_f64(c, k->from, to, &d, &found, f))
             return -1;
         meta_set_f32(&c->meta, c->arena, to, (float)d);
@@ -262,7 +334,7 @@ int config_keys(struct conversion *c, struct fail *f)
     for (const struct key_map *k = c->arch->keys; k->to || k->put; k++)
         if ((k->put ? k->put : put_typed)(c, k, f))
             return -1;
-    return c->arch->check ? c->arch->check(&c->meta, f) : 0;
+    return c->arch->check ? c->arch->check(&c->meta, c->arch->name, f) : 0;
 }
 
 /* ---- shared rows ---- */
@@ -273,10 +345,13 @@ int put_head_dim(struct conversion *c, const struct key_map *k, struct fail *f)
     uint32_t dim = 0;
     bool found;
 
-    (void)k;
     if (config_u32(c, "head_dim", "{arch}.attention.key_length", &dim, &found, f))
         return -1;
-    if (!found) {
+    if (!found && k->flags & KEY_OPTIONAL)
+        return 0;
+    if (!found && k->flags & KEY_DEFAULT)
+        dim = (uint32_t)k->fallback;
+    else if (!found) {
         if (!heads || width % heads)
             return fail(f, FAIL_INPUT, "hidden_size %" PRIu64 " is no multiple of num_attention_heads %" PRIu64
                         ", and config.json gives no head_dim", width, heads);
@@ -302,5 +377,66 @@ int put_file_type(struct conversion *c, const struct key_map *k, struct fail *f)
     (void)k;
     (void)f;
     meta_set_u32(&c->meta, c->arena, "general.file_type", 0);
+    return 0;
+}
+
+int put_inner(struct conversion *c, const struct key_map *k, struct fail *f)
+{
+    uint64_t width = meta_u64(&c->meta, config_key(c, "{arch}.embedding_length"), 0);
+    uint32_t n = 0;
+    bool found;
+
+    if (config_u32(c, k->from, "{arch}.feed_forward_length", &n, &found, f))
+        return -1;
+    if (!found && width > UINT32_MAX / 4)
+        return fail(f, FAIL_INPUT, "a width of %" PRIu64 " in config.json is too large", width);
+    meta_set_u32(&c->meta, c->arena, config_key(c, "{arch}.feed_forward_length"), found ? n : (uint32_t)(4 * width));
+    return 0;
+}
+
+int put_activation(struct conversion *c, const struct key_map *k, struct fail *f)
+{
+    const cJSON *item = config_use(c, k->from, "{arch}.hidden_activation", NULL);
+    int act = item && cJSON_IsString(item) ? act_named(item->valuestring) : -1;
+
+    if (!item)
+        return 0;
+    if (act < 0)
+        return fail(f, FAIL_INPUT, "'%s' in config.json is '%s', which is not known", k->from,
+                    cJSON_IsString(item) ? item->valuestring : "no string");
+    if (act != (int)c->arch->block.act)
+        meta_set_str(&c->meta, c->arena, config_key(c, "{arch}.hidden_activation"), item->valuestring);
+    return 0;
+}
+
+int check_query_scale(struct conversion *c, const struct key_map *k, struct fail *f)
+{
+    const char *name = c->arch->name;
+    uint64_t heads = arch_heads(&c->meta, name, false), layers = meta_u64(&c->meta, config_key(c, "{arch}.block_count"), 0), want;
+    double scale = k->fallback;
+    bool found;
+
+    if (config_f64(c, k->from, "a check", &scale, &found, f))
+        return -1;
+    want = layers == c->arch->block.wide_scale_layers && heads ? arch_dim(&c->meta, name, DIM_EMBD) / heads
+                                                               : arch_dim(&c->meta, name, DIM_HEAD);
+    if (scale != (double)want)
+        return fail(f, FAIL_INPUT, "'%s' in config.json is %g, and GGUF has no key for it in this model family, which is read with %"
+                    PRIu64, k->from, scale, want);
+    return 0;
+}
+
+int check_layer_types(struct conversion *c, const struct key_map *k, struct fail *f)
+{
+    const cJSON *list = config_use(c, k->from, "a check", "the pattern this family has"), *item;
+    unsigned period = c->arch->block.window_period, i = 0;
+
+    cJSON_ArrayForEach(item, list) {
+        const char *want = i % period < period - 1 ? "sliding_attention" : "full_attention";
+        if (!cJSON_IsString(item) || strcmp(item->valuestring, want) != 0)
+            return fail(f, FAIL_INPUT, "layer %u of '%s' in config.json is not '%s', and GGUF has no key for that in this model family",
+                        i, k->from, want);
+        i++;
+    }
     return 0;
 }

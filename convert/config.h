@@ -21,17 +21,19 @@ enum { GENERATED_MAX = 4 };
 
 struct conversion {
     const struct arch *arch;
-    const cJSON *config;        /* the object that describes the text model */
+    cJSON *config;              /* one object: what describes the text model, under the names of today */
     struct account *account;
     struct arena *arena;        /* of the canonical model: owns keys and generated data */
     struct meta meta;           /* canonical keys so far */
+    struct meta early;          /* those that come before all but general.architecture */
     struct generated generated[GENERATED_MAX];
     size_t ngenerated;
 };
 
 /* Every key of the config becomes an account entry, nested ones joined with '.'; the ignored lists are booked at once. `ignore`
- * (NULL, or NULL-terminated) are further keys that the user declared to change nothing. */
-void config_begin(struct conversion *, const char *const *ignore);
+ * (NULL, or NULL-terminated) are further keys that the user declared to change nothing. What the family's text object holds
+ * replaces what stands beside it, and old spellings are replaced; two spellings that differ: FAIL_INPUT. */
+int config_begin(struct conversion *, const char *const *ignore, struct fail *);
 
 /* Checks the family's demands, then fills meta by its key table. -1: see *f. */
 int config_keys(struct conversion *, struct fail *);
@@ -41,6 +43,11 @@ const cJSON *config_find(const struct conversion *, const char *from);
 
 /* As config_find, and books the key found as used for `to` in the manner of `how` (may be NULL). */
 const cJSON *config_use(struct conversion *, const char *from, const char *to, const char *how);
+
+/* Is a condition of the tables (arch.h) met? NULL is not. */
+bool config_true(const struct conversion *, const char *condition);
+/* Books its key as used for `to`; NULL is fine. */
+void config_condition(struct conversion *, const char *condition, const char *to);
 
 /* Numbers taken with config_use: *found tells whether the key is there. -1: there, but no such number. */
 int config_u32(struct conversion *, const char *from, const char *to, uint32_t *out, bool *found, struct fail *);
@@ -53,17 +60,30 @@ int config_missing(const char *from, struct fail *);
 const char *config_key(struct conversion *, const char *to);
 
 /* ---- rows of key tables that several families share ---- */
-/* attention.key_length and .value_length from 'head_dim', or the width divided by the heads. Wants embedding_length and
- * attention.head_count before it. */
+/* attention.key_length and .value_length from 'head_dim', the row's fallback, or the width divided by the heads; with KEY_OPTIONAL
+ * only from 'head_dim'. Wants embedding_length and attention.head_count before it. */
 int put_head_dim(struct conversion *, const struct key_map *, struct fail *);
 /* rope.dimension_count = attention.key_length. */
 int put_rope_dims(struct conversion *, const struct key_map *, struct fail *);
+/* {arch}.feed_forward_length from the row's key, or four times embedding_length, which comes before it. */
+int put_inner(struct conversion *, const struct key_map *, struct fail *);
+/* The row's key names the activation; where it is not the family's own, {arch}.hidden_activation says so: llama.cpp's converter
+ * loses it, and its programs always take the family's. */
+int put_activation(struct conversion *, const struct key_map *, struct fail *);
+/* What GGUF takes for granted, checked: scores are divided by the root of key_length (block.wide_scale_layers apart), whose
+ * square the row's key or fallback is; every block.window_period-th layer has no window. */
+int check_query_scale(struct conversion *, const struct key_map *, struct fail *);
+int check_layer_types(struct conversion *, const struct key_map *, struct fail *);
 /* general.file_type: holds the place, model_quantize sets the value. */
 int put_file_type(struct conversion *, const struct key_map *, struct fail *);
 
 /* rope.c: rope.scaling.*, rope.freq_base and the tensors of factors, from 'rope_parameters' of today's transformers or
  * 'rope_scaling' and 'rope_theta' of yesterday's. */
 int put_rope(struct conversion *, const struct key_map *, struct fail *);
+/* For families whose GGUF has no keys for positions: the base must be the row's fallback, unscaled. */
+int put_fixed_rope(struct conversion *, const struct key_map *, struct fail *);
+/* Phi-3's: rope.dimension_count, rope.freq_base and factors. Wants embedding_length and head_count before it. */
+int put_partial_rope(struct conversion *, const struct key_map *, struct fail *);
 
 /* By how much Llama 3's scaling stretches the wavelength of pair `pair` of a head of `dims`. */
 float rope_llama3_factor(uint32_t pair, uint32_t dims, double theta, double factor, double low, double high, double old);

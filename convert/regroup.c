@@ -1,8 +1,57 @@
-/* regroup.c - the row order of rotary positions. */
+/* regroup.c - see regroup.h. */
 #include "convert/regroup.h"
 
+#include "quant/half.h"
+
 #include <assert.h>
+#include <inttypes.h>
 #include <string.h>
+
+enum { STRIP_NBYTES = 4 << 20 };        /* of a matrix that is transposed, at a time */
+
+struct regroup regroup_of(const struct meta *m, const char *name, enum layout layout, bool bias, bool back)
+{
+    struct regroup g = { layout, arch_heads(m, name, layout == LAYOUT_ROPE_K), arch_heads(m, name, true), back };
+
+    if (bias && layout == LAYOUT_TRANSPOSED)
+        g.layout = LAYOUT_SAME;
+    return g;
+}
+
+const char *regroup_how(const struct regroup *g, struct arena *a)
+{
+    switch (g->layout) {
+    case LAYOUT_SAME:
+        break;
+    case LAYOUT_ROPE_Q:
+    case LAYOUT_ROPE_K:
+        return arena_printf(a, "rows of %" PRIu64 " heads regrouped from %s", g->heads, g->back ? "pairs to halves" : "halves to pairs");
+    case LAYOUT_GROUPS:
+        return arena_printf(a, "rows of %" PRIu64 " groups regrouped %s queries, keys and values", g->kv_heads,
+                            g->back ? "from" : "to all");
+    case LAYOUT_TRANSPOSED:
+        return "transposed";
+    case LAYOUT_PLUS_ONE:
+        return g->back ? "1 subtracted from each weight" : "1 added to each weight";
+    }
+    return NULL;
+}
+
+int regroup_tensor(const struct regroup *g, const struct tensor *t, struct tensor *out, struct fail *f)
+{
+    *out = *t;
+    if (g->layout == LAYOUT_TRANSPOSED) {
+        out->shape[0] = t->shape[1];
+        out->shape[1] = t->shape[0];
+    }
+    if (g->layout == LAYOUT_PLUS_ONE)
+        out->type = qtype_named("f32");
+    if (t->type->block != 1 && (g->layout == LAYOUT_TRANSPOSED || (g->layout != LAYOUT_SAME && t->rank == 1)))
+        return fail(f, FAIL_INPUT, "tensor '%s' is of type %s, whose blocks of weights cannot be taken apart", t->name, t->type->name);
+    return 0;
+}
+
+/* ---- pairs of rotary positions ---- */
 
 /* Every `to`-th item of `out` from every `from`-th of `in`. */
 static void copy_strided(uint8_t *out, size_t to, const uint8_t *in, size_t from, uint64_t n, size_t nbytes)
@@ -52,7 +101,7 @@ static int regroup_head(const struct regroup *g, struct model *inner, const stru
     return 0;
 }
 
-static const void *regroup_vector(const struct regroup *g, struct model *inner, const struct tensor *t, struct arena *tmp,
+static const void *pair_vector(const struct regroup *g, struct model *inner, const struct tensor *t, struct arena *tmp,
                                   struct fail *f)
 {
     const uint8_t *in = model_rows(inner, t, 0, 1, tmp, f);
@@ -72,15 +121,15 @@ static const void *regroup_vector(const struct regroup *g, struct model *inner, 
     return out;
 }
 
-const void *regroup_rows(const struct regroup *g, struct model *inner, const struct tensor *t, uint64_t first, uint64_t n,
-                         struct arena *tmp, struct fail *f)
+static const void *pair_rows(const struct regroup *g, struct model *inner, const struct tensor *t, uint64_t first, uint64_t n,
+                             struct arena *tmp, struct fail *f)
 {
     uint64_t head = tensor_rows(t) / g->heads;
     size_t nbytes = tensor_row_bytes(t);
     uint8_t *out;
 
     if (t->rank == 1)
-        return regroup_vector(g, inner, t, tmp, f);
+        return pair_vector(g, inner, t, tmp, f);
     out = arena_raw(tmp, n * nbytes);
     for (uint64_t done = 0, part; done < n; done += part) {
         uint64_t left = head - (first + done) % head;
@@ -89,4 +138,117 @@ const void *regroup_rows(const struct regroup *g, struct model *inner, const str
             return NULL;
     }
     return out;
+}
+
+/* ---- groups ---- */
+/* Which block of the source is block `b` of the result? */
+static uint64_t source_block(const struct regroup *g, uint64_t b)
+{
+    uint64_t share = g->heads / g->kv_heads, group = b / (share + 2), member = b % (share + 2);
+
+    if (g->back)
+        return member < share ? group * share + member : g->heads + (member - share) * g->kv_heads + group;
+    if (b < g->heads)
+        return b / share * (share + 2) + b % share;
+    group = (b - g->heads) % g->kv_heads;
+    return group * (share + 2) + share + (b - g->heads) / g->kv_heads;
+}
+
+static const void *group_vector(const struct regroup *g, struct model *inner, const struct tensor *t, struct arena *tmp, struct fail *f)
+{
+    const uint8_t *in = model_rows(inner, t, 0, 1, tmp, f);
+    uint64_t blocks = g->heads + 2 * g->kv_heads;
+    size_t nbytes = tensor_row(t) / blocks * (size_t)t->type->nbytes;
+    uint8_t *out = arena_raw(tmp, blocks * nbytes);
+
+    for (uint64_t b = 0; in && b < blocks; b++)
+        memcpy(out + b * nbytes, in + source_block(g, b) * nbytes, nbytes);
+    return in ? out : NULL;
+}
+
+static const void *group_rows(const struct regroup *g, struct model *inner, const struct tensor *t, uint64_t first, uint64_t n,
+                              struct arena *tmp, struct fail *f)
+{
+    uint64_t length = tensor_rows(t) / (g->heads + 2 * g->kv_heads);
+    size_t nbytes = tensor_row_bytes(t);
+    uint8_t *out;
+
+    if (t->rank == 1)
+        return group_vector(g, inner, t, tmp, f);
+    out = arena_raw(tmp, n * nbytes);
+    for (uint64_t done = 0, part; done < n; done += part) {
+        uint64_t row = first + done, left = length - row % length;
+        const void *in;
+        part = left < n - done ? left : n - done;
+        in = model_rows(inner, t, source_block(g, row / length) * length + row % length, part, tmp, f);
+        if (!in)
+            return NULL;
+        memcpy(out + done * nbytes, in, part * nbytes);
+    }
+    return out;
+}
+
+/* ---- values ---- */
+/* out[c][at + r] = in[r][first + c], for n of `width` columns and `rows` rows; rows of out are `stride` weights. */
+static void transpose(uint8_t *out, uint64_t stride, uint64_t at, const uint8_t *in, uint64_t width, uint64_t rows, uint64_t first,
+                      uint64_t n, size_t nbytes)
+{
+    for (uint64_t c = 0; c < n; c++)
+        copy_strided(out + (c * stride + at) * nbytes, 1, in + (first + c) * nbytes, width, rows, nbytes);
+}
+
+static const void *transposed_rows(struct model *inner, const struct tensor *t, uint64_t first, uint64_t n, struct arena *tmp,
+                                   struct fail *f)
+{
+    uint64_t height = t->shape[0], width = t->shape[1], some = STRIP_NBYTES / tensor_row_bytes(t);
+    size_t nbytes = (size_t)t->type->nbytes;
+    uint8_t *out = arena_raw(tmp, n * height * nbytes);
+    struct arena strip = {0};
+    const uint8_t *in = out;
+
+    for (uint64_t row = 0, part; in && row < height; row += part) {
+        part = some ? some : 1;
+        part = part < height - row ? part : height - row;
+        in = model_rows(inner, t, row, part, &strip, f);
+        if (in)
+            transpose(out, height, row, in, width, part, first, n, nbytes);
+        arena_reset(&strip);
+    }
+    arena_release(&strip);
+    return in ? out : NULL;
+}
+
+/* In the precision that the reference computes in: that of the source if it is f16, float32 otherwise. */
+static const void *shifted_rows(const struct regroup *g, struct model *inner, const struct tensor *t, uint64_t first, uint64_t n,
+                                struct arena *tmp, struct fail *f)
+{
+    const float *in = model_rows_f32(inner, t, first, n, tmp, f);
+    uint64_t weights = n * tensor_row(t);
+    float *out = arena_raw(tmp, weights * sizeof *out);
+    bool half = strcmp(t->type->name, "f16") == 0;
+
+    for (uint64_t i = 0; in && i < weights; i++) {
+        float sum = in[i] + (g->back ? -1.0f : 1.0f);
+        out[i] = half ? f32_from_f16(f16_from_f32(sum)) : sum;
+    }
+    return in ? out : NULL;
+}
+
+const void *regroup_rows(const struct regroup *g, struct model *inner, const struct tensor *t, uint64_t first, uint64_t n,
+                         struct arena *tmp, struct fail *f)
+{
+    switch (g->layout) {
+    case LAYOUT_SAME:
+        break;
+    case LAYOUT_ROPE_Q:
+    case LAYOUT_ROPE_K:
+        return pair_rows(g, inner, t, first, n, tmp, f);
+    case LAYOUT_GROUPS:
+        return group_rows(g, inner, t, first, n, tmp, f);
+    case LAYOUT_TRANSPOSED:
+        return transposed_rows(inner, t, first, n, tmp, f);
+    case LAYOUT_PLUS_ONE:
+        return shifted_rows(g, inner, t, first, n, tmp, f);
+    }
+    return model_rows(inner, t, first, n, tmp, f);
 }

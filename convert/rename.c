@@ -18,7 +18,7 @@ enum { CONFIG_MAX_BYTES = 64 << 20 };
 struct source {
     const struct tensor *theirs;
     const float *data;
-    struct regroup regroup;     /* no heads: rows are as they are */
+    struct regroup regroup;
 };
 
 struct renamed {
@@ -36,9 +36,7 @@ static const void *rename_rows(struct model *m, const struct tensor *t, uint64_t
 
     if (s->data)
         return s->data + first * tensor_row(t);
-    if (s->regroup.heads)
-        return regroup_rows(&s->regroup, r->inner, s->theirs, first, n, tmp, f);
-    return model_rows(r->inner, s->theirs, first, n, tmp, f);
+    return regroup_rows(&s->regroup, r->inner, s->theirs, first, n, tmp, f);
 }
 
 static void rename_close(struct model *m)
@@ -63,18 +61,11 @@ struct mapping {
     size_t ntensors;
 };
 
-static bool key_true(struct mapping *g, const char *key)
-{
-    return key && cJSON_IsTrue(config_find(g->c, key));
-}
-
 static struct tensor *add_tensor(struct mapping *g, const char *name, struct source s)
 {
     struct tensor *t = &g->r->base.tensor[g->ntensors];
 
     g->r->source[g->ntensors] = s;
-    if (s.theirs)
-        *t = *s.theirs;
     t->name = name;
     t->offset = g->ntensors++;
     return t;
@@ -84,40 +75,64 @@ static int map_tensor(struct mapping *g, const struct name_map *map, const struc
                       struct fail *f)
 {
     struct arena *a = g->c->arena;
-    uint64_t heads = arch_heads(&g->c->meta, g->c->arch->name, map->layout);
+    struct regroup regroup = regroup_of(&g->c->meta, g->c->arch->name, map->layout, bias, false);
     const char *name = arch_spell(a, map->ours, layer, bias);
+    bool *found = &g->found[((size_t)(map - g->c->arch->tensors) * g->layers + (layer < g->layers ? layer : 0)) * 2 + bias];
+    struct tensor view;
 
     if (layer >= g->layers)
         return fail(f, FAIL_INPUT, "tensor '%s' belongs to layer %" PRIu64 ", but num_hidden_layers is %" PRIu64, t->name, layer,
                     g->layers);
-    if (bias && !key_true(g, map->bias))
+    if (bias && !config_true(g->c, map->bias))
         return fail(f, FAIL_INPUT, "tensor '%s' is a bias, but config.json does not say that there are any%s%s%s", t->name,
                     map->bias ? " ('" : "", map->bias ? map->bias : "", map->bias ? "' is not true)" : "");
-    if (arch_check_shape(&g->c->meta, g->c->arch->name, map, t, bias, "config.json", f))
+    if (*found)
+        return fail(f, FAIL_INPUT, "tensor '%s' is there under two names", t->name);
+    if (arch_check_shape(&g->c->meta, g->c->arch->name, map, t, bias, true, "config.json", f) || regroup_tensor(&regroup, t, &view, f))
         return -1;
-    add_tensor(g, name, (struct source){ t, NULL, { heads, false } });
-    g->found[((size_t)(map - g->c->arch->tensors) * g->layers + layer) * 2 + bias] = true;
-    account_used(g->c->account, ACCOUNT_TENSOR, t->name, name,
-                 heads ? arena_printf(a, "rows of %" PRIu64 " heads regrouped from halves to pairs", heads) : NULL);
+    *found = true;
+    g->r->base.tensor[g->ntensors] = view;
+    add_tensor(g, name, (struct source){ t, NULL, regroup });
+    account_used(g->c->account, ACCOUNT_TENSOR, t->name, name, regroup_how(&regroup, a));
     return 0;
+}
+
+/* The name as the table spells it. */
+static const char *spelled(struct mapping *g, const char *name)
+{
+    const struct spelling *s = g->c->arch->tensor_spellings;
+
+    for (; s && s->from; s++)
+        if (strncmp(name, s->from, strlen(s->from)) == 0)
+            return arena_printf(g->c->arena, "%s%s", s->to, name + strlen(s->from));
+    return name;
+}
+
+/* `pattern` is an ending, or a beginning with '*' behind it. */
+static bool is_like(const char *name, const char *pattern)
+{
+    size_t n = strlen(name), m = strlen(pattern);
+
+    if (m && pattern[m - 1] == '*')
+        return strncmp(name, pattern, m - 1) == 0;
+    return n >= m && strcmp(name + n - m, pattern) == 0;
 }
 
 static int place_tensor(struct mapping *g, const struct tensor *t, struct fail *f)
 {
-    const char *dot = strrchr(t->name, '.');
+    const char *name = spelled(g, t->name), *dot = strrchr(name, '.');
     bool bias = dot && strcmp(dot, ".bias") == 0;
-    size_t n = strlen(t->name);
     uint64_t layer;
 
     for (const char *const *e = g->c->arch->ignored_tensors; *e; e++)
-        if (n >= strlen(*e) && strcmp(t->name + n - strlen(*e), *e) == 0) {
-            account_ignored(g->c->account, ACCOUNT_TENSOR, t->name, "follows from the config");
+        if (is_like(name, *e)) {
+            account_ignored(g->c->account, ACCOUNT_TENSOR, t->name, "not part of the text model, or follows from the rest");
             return 0;
         }
     if (!bias && !(dot && strcmp(dot, ".weight") == 0))
         return 0;                                           /* stays pending */
     for (const struct name_map *map = g->c->arch->tensors; map->theirs; map++)
-        if (arch_match(map->theirs, t->name, (size_t)(dot - t->name), &layer))
+        if ((!map->when || config_true(g->c, map->when)) && arch_match(map->theirs, name, (size_t)(dot - name), &layer))
             return map_tensor(g, map, t, layer, bias, f);
     return 0;
 }
@@ -129,12 +144,12 @@ static int check_missing(struct mapping *g, struct fail *f)
         uint64_t layers = strstr(map->theirs, "{L}") ? g->layers : 1;
         for (uint64_t layer = 0; layer < layers; layer++)
             for (int bias = 0; bias < 2; bias++) {
-                bool wanted = bias ? key_true(g, map->bias) : !key_true(g, map->tied);
-                if (!wanted || g->found[(i * g->layers + layer) * 2 + (size_t)bias])
+                bool wanted = bias ? config_true(g->c, map->bias) : !config_true(g->c, map->tied);
+                if (!wanted || (map->when && !config_true(g->c, map->when)) || g->found[(i * g->layers + layer) * 2 + (size_t)bias])
                     continue;
                 fail(f, FAIL_INPUT, "tensor '%s' is missing", arch_spell(g->c->arena, map->theirs, layer, bias));
                 if (map->tied && !bias)
-                    fail_hint(f, "'%s' in config.json would say that the model has none", map->tied);
+                    fail_hint(f, "'%.*s' in config.json would say that the model has none", (int)strcspn(map->tied, "="), map->tied);
                 return -1;
             }
     }
@@ -172,7 +187,7 @@ static void add_generated(struct mapping *g)
 {
     for (size_t i = 0; i < g->c->ngenerated; i++) {
         const struct generated *e = &g->c->generated[i];
-        struct tensor *t = add_tensor(g, e->name, (struct source){ NULL, e->data, { 0, false } });
+        struct tensor *t = add_tensor(g, e->name, (struct source){ NULL, e->data, { LAYOUT_SAME, 0, 0, false } });
         t->type = qtype_named("f32");
         t->rank = 1;
         t->shape[0] = e->n;
@@ -227,7 +242,7 @@ static const struct arch *find_arch(const cJSON *config, struct fail *f)
     }
     arch = arch_of_class(first->valuestring);
     if (!arch) {
-        arch_classes(known, sizeof known);
+        arch_names(known, sizeof known);
         fail(f, FAIL_INPUT, "model class '%s' is not known (known: %s)", first->valuestring, known);
     }
     return arch;
@@ -263,6 +278,7 @@ static int set_general(struct renamed *r, struct conversion *c, struct fail *f)
     for (size_t i = 0; i < r->base.ntensors; i++)
         s.weights += tensor_weights(&r->base.tensor[i]);
     meta_set_str(&r->base.meta, a, "general.architecture", c->arch->name);
+    meta_copy(&r->base.meta, a, &c->early);
     general_keys(&s, &r->base.meta, a);
     return 0;
 }
@@ -284,6 +300,12 @@ static int set_vocabulary(struct renamed *r, struct conversion *c, const struct 
     if (!v)
         return -1;
     meta_copy(&r->base.meta, c->arena, &v->meta);
+    if (c->arch->eot)
+        meta_set_u32(&r->base.meta, c->arena, "tokenizer.ggml.eot_token_id", c->arch->eot);
+    if (c->arch->no_space_prefix)
+        meta_set_bool(&r->base.meta, c->arena, "tokenizer.ggml.add_space_prefix", false);
+    if (c->arch->no_space_prefix && v->add_space_prefix)
+        meta_set_bool(&r->base.meta, c->arena, VOCAB_SOURCE_PREFIX, true);
     if (vocab)
         *vocab = v;
     return 0;
@@ -293,10 +315,9 @@ static int set_vocabulary(struct renamed *r, struct conversion *c, const struct 
 static void use_conditions(struct conversion *c)
 {
     for (const struct name_map *map = c->arch->tensors; map->theirs; map++) {
-        if (map->bias)
-            config_use(c, map->bias, "the tensors *.bias", NULL);
-        if (map->tied)
-            config_use(c, map->tied, "whether there is an output matrix", NULL);
+        config_condition(c, map->bias, "the tensors *.bias");
+        config_condition(c, map->tied, "whether there is an output matrix");
+        config_condition(c, map->when, "which tensors there are");
     }
 }
 
@@ -306,14 +327,15 @@ static int convert(struct renamed *r, const struct rename_options *o, struct acc
     struct conversion c = { .account = account, .arena = &r->base.arena };
     const char *path = path_join(c.arena, r->base.dir, "config.json");
 
-    c.config = json_read(path, CONFIG_MAX_BYTES, c.arena, f);
+    c.config = (cJSON *)json_read(path, CONFIG_MAX_BYTES, c.arena, f);
     if (!c.config)
         return -1;
     if (!cJSON_IsObject(c.config))
         return fail(f, FAIL_INPUT, "config.json is no object"), fail_in(f, path);
     if ((c.arch = find_arch(c.config, f)) == NULL || refuse_quantized(c.config, f))
         return fail_in(f, path);
-    config_begin(&c, o->ignore_keys);
+    if (config_begin(&c, o->ignore_keys, f))
+        return fail_in(f, path);
     config_use(&c, "architectures", "general.architecture", NULL);
     config_use(&c, "_name_or_path", "general.name", "where no model card or other source says more");
     if (config_keys(&c, f))
@@ -326,6 +348,9 @@ static int convert(struct renamed *r, const struct rename_options *o, struct acc
     if (set_general(r, &c, f))
         return -1;
     meta_copy(&r->base.meta, c.arena, &c.meta);
+    for (const struct key_map *k = c.arch->keys; k->to || k->put; k++)
+        if (k->flags & KEY_HIDDEN)
+            meta_remove(&r->base.meta, config_key(&c, k->to));
     meta_set_u32(&r->base.meta, c.arena, "general.file_type", file_type(&r->base));
     meta_set_u32(&r->base.meta, c.arena, "general.quantization_version", 2);
     return set_vocabulary(r, &c, o, vocab, f);

@@ -15,7 +15,8 @@ struct rope {
     const char *object;         /* "rope_parameters", "rope_scaling"; NULL: config.json has neither */
     const char *type;
     double theta;
-    uint32_t dims;              /* of a head */
+    uint32_t dims;              /* of a head, that turn */
+    bool log_multiplier;        /* the family has keys for YaRN's mscale_all_dim */
 };
 
 /* One way of stretching: its names in config.json, the name in rope.scaling.type (NULL: the key is not written). */
@@ -115,7 +116,7 @@ static int put_yarn(struct conversion *c, const struct rope *r, struct fail *f)
     static const char *const unsayable[] = { "mscale", "mscale_all_dim", NULL };
     uint32_t length = 0;
 
-    for (const char *const *name = unsayable; *name; name++)
+    for (const char *const *name = unsayable; *name && !r->log_multiplier; name++)
         if (config_find(c, path(c, r, *name)))
             return fail(f, FAIL_INPUT, "'%s.%s' in config.json has no key in GGUF for this model family", r->object, *name);
     if (cJSON_IsFalse(config_use(c, path(c, r, "truncate"), "a check", "the value this family has")))
@@ -156,9 +157,8 @@ static int generate_list(struct conversion *c, const struct rope *r, const char 
     return 0;
 }
 
-/* llama.cpp's converter writes only the type for this family and loses the factors; its loader takes them as tensors and
- * wants the length and the attention factor that it writes for Phi-3: so they are written here. */
-static int put_longrope(struct conversion *c, const struct rope *r, struct fail *f)
+/* The two lists as tensors, and the attention factor into `m`. */
+static int put_long_factors(struct conversion *c, const struct rope *r, struct meta *m, struct fail *f)
 {
     uint64_t context = meta_u64(&c->meta, config_key(c, "{arch}.context_length"), 0);
     uint32_t length = 0;
@@ -174,12 +174,23 @@ static int put_longrope(struct conversion *c, const struct rope *r, struct fail 
         return -1;
     if (!found && factor > 1 && length > 1)
         attention = sqrt(1 + log(factor) / log(length));
-    meta_set_u32(&c->meta, c->arena, config_key(c, "{arch}.rope.scaling.original_context_length"), length);
-    meta_set_f32(&c->meta, c->arena, config_key(c, "{arch}.rope.scaling.attn_factor"), (float)attention);
+    meta_set_f32(m, c->arena, config_key(c, "{arch}.rope.scaling.attn_factor"), (float)attention);
     if (generate_list(c, r, "long_factor", "rope_factors_long.weight", f) ||
         generate_list(c, r, "short_factor", "rope_factors_short.weight", f))
         return -1;
     return 0;
+}
+
+/* llama.cpp's converter writes only the type for this family and loses the factors; its loader takes them as tensors and
+ * wants the length and the attention factor that it writes for Phi-3: so they are written here. */
+static int put_longrope(struct conversion *c, const struct rope *r, struct fail *f)
+{
+    uint32_t length = 0;
+
+    if (original_length(c, r, "{arch}.rope.scaling.original_context_length", &length, f))
+        return -1;
+    meta_set_u32(&c->meta, c->arena, config_key(c, "{arch}.rope.scaling.original_context_length"), length);
+    return put_long_factors(c, r, &c->meta, f);
 }
 
 /* Wavelengths of up to old / high tokens stay, those beyond old / low are stretched by `factor`, those between partly. All in float32
@@ -243,7 +254,8 @@ static const struct rope_type *type_named(const char *name)
  * knows only the former: two that differ are two models. */
 static int find_object(struct conversion *c, struct rope *r, struct fail *f)
 {
-    const cJSON *today = config_find(c, "rope_parameters"), *yesterday = config_find(c, "rope_scaling");
+    const cJSON *whole = config_find(c, "rope_parameters.full_attention"), *yesterday = config_find(c, "rope_scaling"),
+                *today = whole ? whole : config_find(c, "rope_parameters");
 
     if (yesterday && !yesterday->child && !cJSON_IsString(yesterday)) {
         config_use(c, "rope_scaling", "a check", "empty: no scaling");
@@ -256,11 +268,11 @@ static int find_object(struct conversion *c, struct rope *r, struct fail *f)
         return fail(f, FAIL_INPUT, "'rope_scaling' and 'rope_parameters' in config.json differ");
     if (today && yesterday)
         config_use(c, "rope_scaling", "a check", "says the same as 'rope_parameters'");
-    r->object = today ? "rope_parameters" : yesterday ? "rope_scaling" : NULL;
+    r->object = whole ? "rope_parameters.full_attention" : today ? "rope_parameters" : yesterday ? "rope_scaling" : NULL;
     return 0;
 }
 
-static int find_theta(struct conversion *c, struct rope *r, struct fail *f)
+static int find_theta(struct conversion *c, const struct key_map *k, struct rope *r, struct fail *f)
 {
     double outer = 0, inner = 0;
     bool has_outer, has_inner = false;
@@ -271,7 +283,7 @@ static int find_theta(struct conversion *c, struct rope *r, struct fail *f)
     if (has_outer && has_inner && outer != inner)
         return fail(f, FAIL_INPUT, "'rope_theta' in config.json is %.9g, but %.9g in '%s'", outer, inner, r->object);
     /* Llama 1 and 2 were published without the key; 10000 is what every version of transformers takes then. */
-    r->theta = has_inner ? inner : has_outer ? outer : 10000.0;
+    r->theta = has_inner ? inner : has_outer ? outer : k->flags & KEY_DEFAULT ? k->fallback : 10000.0;
     return r->theta > 0 ? 0 : fail(f, FAIL_INPUT, "'rope_theta' in config.json is %g", r->theta);
 }
 
@@ -309,29 +321,84 @@ static int find_dims(struct conversion *c, struct rope *r, struct fail *f)
     return 0;
 }
 
-int put_rope(struct conversion *c, const struct key_map *k, struct fail *f)
+static int whole_heads(struct conversion *c, const struct rope *r, struct fail *f)
 {
-    struct rope r = {0};
-    const struct rope_type *type;
-    const char *key = config_key(c, "{arch}.rope.scaling.type");
-    const cJSON *partial;
+    const cJSON *partial = r->object ? config_use(c, path(c, r, "partial_rotary_factor"), "a check", NULL) : NULL;
 
-    (void)k;
-    if (find_object(c, &r, f) || find_theta(c, &r, f) || (type = find_type(c, &r, f)) == NULL || find_dims(c, &r, f))
-        return -1;
-    if (r.object && (partial = config_use(c, path(c, &r, "partial_rotary_factor"), "a check", NULL)) != NULL &&
-        (!cJSON_IsNumber(partial) || partial->valuedouble != 1.0))
+    if (partial && (!cJSON_IsNumber(partial) || partial->valuedouble != 1.0))
         return fail(f, FAIL_INPUT, "'%s.partial_rotary_factor' in config.json is not 1, and this model family turns whole heads",
-                    r.object);
-    if (type->gguf)
-        meta_set_str(&c->meta, c->arena, key, type->gguf);
-    if (type->put(c, &r, f))
-        return -1;
-    for (const char *const *p = parameters; r.object && *p; p++)
-        if (config_find(c, path(c, &r, *p)))
-            account_ignored(c->account, ACCOUNT_KEY, path(c, &r, *p), "has no effect with this type of scaling");
+                    r->object);
+    return 0;
+}
+
+static void ignore_parameters(struct conversion *c, const struct rope *r)
+{
+    for (const char *const *p = parameters; r->object && *p; p++)
+        if (config_find(c, path(c, r, *p)))
+            account_ignored(c->account, ACCOUNT_KEY, path(c, r, *p), "has no effect with this type of scaling");
     if (config_find(c, "original_max_position_embeddings"))
         account_ignored(c->account, ACCOUNT_KEY, "original_max_position_embeddings", "has no effect with this type of scaling");
+}
+
+int put_fixed_rope(struct conversion *c, const struct key_map *k, struct fail *f)
+{
+    struct rope r = {0};
+
+    if (find_object(c, &r, f) || find_theta(c, k, &r, f) || find_type(c, &r, f) == NULL || whole_heads(c, &r, f))
+        return -1;
+    if (strcmp(r.type, "default") != 0)
+        return fail(f, FAIL_INPUT, "'%s.rope_type' in config.json is '%s', and GGUF has no key for it in this model family", r.object,
+                    r.type);
+    if (r.theta != k->fallback)
+        return fail(f, FAIL_INPUT, "'rope_theta' in config.json is %.9g, and GGUF has no key for it in this model family, which is "
+                    "read with %.9g", r.theta, k->fallback);
+    ignore_parameters(c, &r);
+    return 0;
+}
+
+/* Phi-3's own keys: a part of each head turns, and the factors of longrope come without a type, their attention factor before all
+ * other keys (conversion/phi.py). */
+int put_partial_rope(struct conversion *c, const struct key_map *k, struct fail *f)
+{
+    uint64_t width = meta_u64(&c->meta, config_key(c, "{arch}.embedding_length"), 0),
+             heads = meta_u64(&c->meta, config_key(c, "{arch}.attention.head_count"), 0);
+    struct rope r = {0};
+    double part = 1;
+    bool found;
+
+    if (find_object(c, &r, f) || find_theta(c, k, &r, f) || find_type(c, &r, f) == NULL)
+        return -1;
+    if (config_f64(c, r.object ? arena_printf(c->arena, "%s|partial_rotary_factor", path(c, &r, "partial_rotary_factor")) :
+                   "partial_rotary_factor", "{arch}.rope.dimension_count", &part, &found, f))
+        return -1;
+    if (!(part > 0 && part <= 1) || !heads || width > UINT32_MAX)
+        return fail(f, FAIL_INPUT, "partial_rotary_factor in config.json is %g, with %" PRIu64 " heads", part, heads);
+    r.dims = (uint32_t)((double)width * part) / (uint32_t)heads;
+    if (strcmp(r.type, "longrope") == 0 || strcmp(r.type, "su") == 0) {
+        if (put_long_factors(c, &r, &c->early, f))
+            return -1;
+    } else if (strcmp(r.type, "default") != 0)
+        return fail(f, FAIL_INPUT, "'%s.rope_type' in config.json is '%s', and GGUF has no key for it in this model family", r.object,
+                    r.type);
+    ignore_parameters(c, &r);
+    meta_set_u32(&c->meta, c->arena, config_key(c, "{arch}.rope.dimension_count"), r.dims);
+    meta_set_f32(&c->meta, c->arena, config_key(c, "{arch}.rope.freq_base"), (float)r.theta);
+    return 0;
+}
+
+int put_rope(struct conversion *c, const struct key_map *k, struct fail *f)
+{
+    struct rope r = { .log_multiplier = k->flags & KEY_LOG_MULTIPLIER };
+    const struct rope_type *type;
+
+    if (find_object(c, &r, f) || find_theta(c, k, &r, f) || (type = find_type(c, &r, f)) == NULL || find_dims(c, &r, f) ||
+        whole_heads(c, &r, f))
+        return -1;
+    if (type->gguf)
+        meta_set_str(&c->meta, c->arena, config_key(c, "{arch}.rope.scaling.type"), type->gguf);
+    if (type->put(c, &r, f))
+        return -1;
+    ignore_parameters(c, &r);
     meta_set_f32(&c->meta, c->arena, config_key(c, "{arch}.rope.freq_base"), (float)r.theta);
     return 0;
 }

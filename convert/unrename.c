@@ -15,7 +15,7 @@ struct unnamed {
     struct model *inner;
     struct origin {
         const struct tensor *ours;
-        struct regroup regroup;         /* no heads: rows are as they are */
+        struct regroup regroup;
     } *origin;                          /* one per tensor; tensor.offset is its index */
 };
 
@@ -25,9 +25,7 @@ static const void *unname_rows(struct model *m, const struct tensor *t, uint64_t
     struct unnamed *u = (struct unnamed *)m;
     const struct origin *o = &u->origin[t->offset];
 
-    if (o->regroup.heads)
-        return regroup_rows(&o->regroup, u->inner, o->ours, first, n, tmp, f);
-    return model_rows(u->inner, o->ours, first, n, tmp, f);
+    return regroup_rows(&o->regroup, u->inner, o->ours, first, n, tmp, f);
 }
 
 static void unname_close(struct model *m)
@@ -46,7 +44,7 @@ static int place(struct unnamed *u, struct reversal *r, const struct arch *arch,
 {
     const char *dot = strrchr(t->name, '.');
     bool bias = dot && strcmp(dot, ".bias") == 0;
-    uint64_t layer, layers = meta_u64(&r->from->meta, arena_printf(r->arena, "%s.block_count", arch->name), 0), heads;
+    uint64_t layer, layers = meta_u64(&r->from->meta, arena_printf(r->arena, "%s.block_count", arch->name), 0);
 
     if (!bias && !(dot && strcmp(dot, ".weight") == 0))
         return 0;                                           /* stays pending */
@@ -58,19 +56,24 @@ static int place(struct unnamed *u, struct reversal *r, const struct arch *arch,
             return fail(f, FAIL_INPUT, "tensor '%s' belongs to layer %" PRIu64 ", but block_count is %" PRIu64, t->name, layer, layers);
         if (bias && !map->bias)
             return 0;
-        if (arch_check_shape(&r->from->meta, arch->name, map, t, bias, "the metadata", f))
+        struct origin *o = &u->origin[u->base.ntensors];
+        *o = (struct origin){ t, regroup_of(&r->from->meta, arch->name, map->layout, bias, true) };
+        if (arch_check_shape(&r->from->meta, arch->name, map, t, bias, false, "the metadata", f) ||
+            regroup_tensor(&o->regroup, t, out, f))
             return -1;
-        heads = arch_heads(&r->from->meta, arch->name, map->layout);
-        u->origin[u->base.ntensors] = (struct origin){ t, { heads, true } };
-        *out = *t;
         out->name = arch_spell(r->arena, map->theirs, layer, bias);
         out->file = 0;
         out->offset = u->base.ntensors++;
-        account_used(r->account, ACCOUNT_TENSOR, t->name, out->name,
-                     heads ? arena_printf(r->arena, "rows of %" PRIu64 " heads regrouped from pairs to halves", heads) : NULL);
+        account_used(r->account, ACCOUNT_TENSOR, t->name, out->name, regroup_how(&o->regroup, r->arena));
         return 0;
     }
     return 0;
+}
+
+/* The key of a condition of the tables, "" for ALWAYS. */
+static const char *condition_key(struct reversal *r, const char *condition)
+{
+    return condition ? arena_copy(r->arena, condition, strcspn(condition, "=")) : NULL;
 }
 
 /* Every layer has every weight; a bias that one has, all have; keys say which biases and whether there is an output. */
@@ -82,18 +85,19 @@ static int check_present(const struct unnamed *u, struct reversal *r, const stru
     for (size_t i = 0; i < u->base.ntensors; i++)
         name_index_add(&have, r->arena, u->base.tensor[i].name);
     for (const struct name_map *map = arch->tensors; map->theirs; map++) {
-        bool biased = map->bias && name_index_find(&have, arch_spell(r->arena, map->theirs, 0, true)) >= 0,
+        const char *bias = condition_key(r, map->bias), *tied = condition_key(r, map->tied);
+        bool biased = bias && name_index_find(&have, arch_spell(r->arena, map->theirs, 0, true)) >= 0,
              present = name_index_find(&have, arch_spell(r->arena, map->theirs, 0, false)) >= 0;
-        if (map->bias && !cJSON_GetObjectItemCaseSensitive(r->config, map->bias))
-            cJSON_AddBoolToObject(r->config, map->bias, biased);
-        if (map->tied)
-            cJSON_AddBoolToObject(r->config, map->tied, !present);
+        if (bias && *bias && !cJSON_GetObjectItemCaseSensitive(r->config, bias))
+            cJSON_AddBoolToObject(r->config, bias, biased);
+        if (tied)
+            cJSON_AddBoolToObject(r->config, tied, !present);
         for (uint64_t layer = 0; layer < (strstr(map->ours, "{L}") ? layers : 1); layer++)
-            for (int bias = 0; bias < 2; bias++) {
-                bool wanted = bias ? map->bias && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(r->config, map->bias)) : !map->tied;
-                const char *name = arch_spell(r->arena, map->theirs, layer, bias);
+            for (int ending = 0; ending < 2; ending++) {
+                bool wanted = ending ? bias && (!*bias || cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(r->config, bias))) : !tied;
+                const char *name = arch_spell(r->arena, map->theirs, layer, ending);
                 if (wanted && name_index_find(&have, name) < 0)
-                    return fail(f, FAIL_INPUT, "tensor '%s' is missing", arch_spell(r->arena, map->ours, layer, bias));
+                    return fail(f, FAIL_INPUT, "tensor '%s' is missing", arch_spell(r->arena, map->ours, layer, ending));
             }
     }
     return 0;
@@ -146,7 +150,7 @@ static int back_typed(struct reversal *r, const struct key_map *k, struct fail *
 
 int back_head_dim(struct reversal *r, struct fail *f)
 {
-    uint64_t heads = arch_heads(&r->from->meta, r->arch, LAYOUT_ROPE_Q),
+    uint64_t heads = arch_heads(&r->from->meta, r->arch, false),
              dim = heads ? arch_dim(&r->from->meta, r->arch, DIM_Q) / heads : 0;
     static const char *const same[] = { "attention.key_length", "attention.value_length", "rope.dimension_count" };
 
@@ -157,6 +161,14 @@ int back_head_dim(struct reversal *r, struct fail *f)
     }
     cJSON_AddNumberToObject(r->config, "head_dim", (double)dim);
     return 0;
+}
+
+int back_vocab_size(struct reversal *r, struct fail *f)
+{
+    uint64_t n = arch_dim(&r->from->meta, r->arch, DIM_VOCAB);
+
+    cJSON_AddNumberToObject(r->config, "vocab_size", (double)n);
+    return n ? 0 : fail(f, FAIL_INPUT, "key 'tokenizer.ggml.tokens' is missing");
 }
 
 /* The first value that the family demands of a key of the config. */
@@ -201,9 +213,9 @@ static int fill_config(struct reversal *r, const struct arch *arch, const struct
     put_dtype(r, dtype);
     put_token_ids(r);
     for (const struct key_map *k = arch->keys; k->to || k->put; k++)
-        if (k->put ? k->back && k->back(r, f) : back_typed(r, k, f))
+        if (k->put || k->back ? k->back && k->back(r, f) : back_typed(r, k, f))
             return -1;
-    return arch->check ? arch->check(&r->from->meta, f) : 0;
+    return arch->check ? arch->check(&r->from->meta, arch->name, f) : 0;
 }
 
 /* Keys of the family must all be used; the rest describes the file or the vocabulary. */
@@ -243,6 +255,8 @@ static int reverse(struct unnamed *u, const struct qtype *dtype, const char **co
     arena_on_reset(r.arena, delete_tree, r.config, 0);
     if (!arch)
         return fail(f, FAIL_INPUT, "architecture '%s' is not known", name);
+    if (arch->one_way)
+        return fail(f, FAIL_INPUT, "models of architecture '%s' cannot be turned back into Hugging Face's names", name);
     u->base.tensor = arena_array(r.arena, struct tensor, u->inner->ntensors);
     u->origin = arena_array(r.arena, struct origin, u->inner->ntensors);
     expect_all(&r);

@@ -30,6 +30,7 @@ double reversal_f32(double value);
 
 /* ---- inverses of rows that several families share ---- */
 int back_head_dim(struct reversal *, struct fail *);
+int back_vocab_size(struct reversal *, struct fail *);  /* where the key is hidden: the number of tokens */
 int back_rope(struct reversal *, struct fail *);        /* rope_back.c */
 
 #endif

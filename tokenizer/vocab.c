@@ -31,7 +31,8 @@ void vocab_read_fields(struct vocab *v, bool pre_adds_bos)
     v->eom = key_id(v, "tokenizer.ggml.eom_token_id", -1);
     v->add_bos = v->bos >= 0 && meta_bool(&v->meta, "tokenizer.ggml.add_bos_token", spm || pre_adds_bos);
     v->add_eos = v->eos >= 0 && meta_bool(&v->meta, "tokenizer.ggml.add_eos_token", unigram);
-    v->add_space_prefix = meta_bool(&v->meta, "tokenizer.ggml.add_space_prefix", v->model != VOCAB_BPE);
+    v->add_space_prefix = meta_bool(&v->meta, VOCAB_SOURCE_PREFIX,
+                                    meta_bool(&v->meta, "tokenizer.ggml.add_space_prefix", v->model != VOCAB_BPE));
 }
 
 void vocab_add_by_type(const struct vocab *v, struct vocab_rules *r, struct source *known, struct arena *a)
@@ -151,7 +152,7 @@ struct vocab *vocab_open_meta(const struct meta *m, struct arena *a, struct fail
     if (model_named(name, &v->model, f) || read_arrays(v, m, a, f))
         return NULL;
     v->pre = meta_str(m, "tokenizer.ggml.pre", "default");
-    if (v->model == VOCAB_BPE && !(kind = pre_kind_required(v->pre, f)))
+    if (v->model == VOCAB_BPE && !(kind = pre_kind_required(meta_str(m, VOCAB_SOURCE_PRE, v->pre), f)))
         return NULL;
     for (size_t i = 0; i < m->n; i++)
         if (strncmp(m->entry[i].key, "tokenizer.", 10) == 0)

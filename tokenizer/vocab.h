@@ -19,6 +19,12 @@ enum piece_type {               /* the numbers are tokenizer.ggml.token_type's *
 
 enum vocab_model { VOCAB_SPM, VOCAB_BPE, VOCAB_UNIGRAM, VOCAB_WORDPIECE };   /* "llama", "gpt2", "t5", "bert" */
 
+/* llama.cpp's converter writes some keys by the family and not by the tokenizer (pre: "falcon", add_space_prefix: false for every
+ * Gemma). The file then says the same, and where the source's tokenizer does something else, here what that is: read before
+ * the keys that they correct. */
+#define VOCAB_SOURCE_PRE "tokenizer.source.pre"
+#define VOCAB_SOURCE_PREFIX "tokenizer.source.add_space_prefix"
+
 struct vocab_rules;             /* private to tokenizer/: normalizer, split regexes, flags */
 
 struct vocab {

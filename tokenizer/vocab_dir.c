@@ -417,6 +417,8 @@ static void write_exceptions(struct opening *o, const struct pre_kind *kind)
         meta_set_u32(m, a, "tokenizer.ggml.eot_token_id", 32010);       /* CodeLlama */
     if (is_llama_class(o) && o->nrows == 49152)
         meta_set_bool(m, a, "tokenizer.ggml.add_bos_token", false);     /* small Granite models */
+    if (kind && pre_kind_named(kind->name) != kind)     /* what stands for the name has other steps */
+        meta_set_str(m, a, VOCAB_SOURCE_PRE, pre_kind_of(&o->s.rules, kind->add_bos, "", o->f)->name);
     if (kind && kind->add_bos && !meta_get(m, "tokenizer.ggml.add_bos_token"))
         meta_set_bool(m, a, "tokenizer.ggml.add_bos_token", false);
     if (is_llama_class(o) && o->v->model == VOCAB_UNIGRAM) {            /* readers assume T5's habits: no BOS, an EOS */

@@ -19,34 +19,54 @@ enum {
 
 /* ---- what a layer consists of ---- */
 
-/* y = w x + b, or a norm's gain w and bias b. */
+/* y = w x + b, or a norm's gain w and bias b; of a matrix that is several in one, rows [first, first + rows). */
 struct affine {
     const struct tensor *w, *b;     /* b: NULL if there is none */
+    size_t first, rows;
 };
 
 struct layer {
-    struct affine attn_norm, q, k, v, o;
-    struct affine ffn_norm, gate, up, down;
+    struct affine attn_norm, attn_norm_2, q, k, v, q_norm, k_norm, o, attn_post_norm;
+    struct affine ffn_norm, gate, up, down, ffn_post_norm;
 };
 
-enum length { ONE, WIDTH, QUERY, KEY, VALUE, MIXED, HIDDEN, LENGTHS };  /* MIXED: what attention hands to o */
-enum { NORM = 1, GATED = 2 };       /* a norm, biased only by layer norm; only in a gated mlp */
+/* MIXED: what attention hands to o. */
+enum length { NONE, ONE, WIDTH, QUERY, KEY, VALUE, QUERY_KEY, QKV, HEAD, MIXED, HIDDEN, HIDDEN_2, LENGTHS };
+enum {
+    NORM = 1,                       /* biased only by layer norm, and then always */
+    GATED = 2,                      /* only in a gated mlp */
+    OPTIONAL = 4,
+};
 
 static const struct part {
     const char *name;
     size_t at;                      /* offset of its struct affine in struct layer */
-    enum length rows, width;        /* ONE row: a vector */
+    enum length whole, width;       /* of the tensor; ONE row: a vector */
+    enum length first, rows;        /* the portion that it is; NONE rows: all */
+    unsigned with, without;         /* of enum block_part: families that have (not) these */
     unsigned flags;
 } parts[] = {
-    { "attn_norm", offsetof(struct layer, attn_norm), ONE, WIDTH, NORM },
-    { "attn_q", offsetof(struct layer, q), QUERY, WIDTH, 0 },
-    { "attn_k", offsetof(struct layer, k), KEY, WIDTH, 0 },
-    { "attn_v", offsetof(struct layer, v), VALUE, WIDTH, 0 },
-    { "attn_output", offsetof(struct layer, o), WIDTH, MIXED, 0 },
-    { "ffn_norm", offsetof(struct layer, ffn_norm), ONE, WIDTH, NORM },
-    { "ffn_gate", offsetof(struct layer, gate), HIDDEN, WIDTH, GATED },
-    { "ffn_up", offsetof(struct layer, up), HIDDEN, WIDTH, 0 },
-    { "ffn_down", offsetof(struct layer, down), WIDTH, HIDDEN, 0 },
+#define AT(member) offsetof(struct layer, member)
+    { "attn_norm", AT(attn_norm), ONE, WIDTH, NONE, NONE, 0, 0, NORM },
+    { "attn_norm_2", AT(attn_norm_2), ONE, WIDTH, NONE, NONE, HAS_PARALLEL_MLP, 0, NORM | OPTIONAL },
+    { "attn_q", AT(q), QUERY, WIDTH, NONE, NONE, 0, HAS_FUSED_QKV, 0 },
+    { "attn_k", AT(k), KEY, WIDTH, NONE, NONE, 0, HAS_FUSED_QKV, 0 },
+    { "attn_v", AT(v), VALUE, WIDTH, NONE, NONE, 0, HAS_FUSED_QKV, 0 },
+    { "attn_qkv", AT(q), QKV, WIDTH, NONE, QUERY, HAS_FUSED_QKV, 0, 0 },
+    { "attn_qkv", AT(k), QKV, WIDTH, QUERY, KEY, HAS_FUSED_QKV, 0, 0 },
+    { "attn_qkv", AT(v), QKV, WIDTH, QUERY_KEY, VALUE, HAS_FUSED_QKV, 0, 0 },
+    { "attn_q_norm", AT(q_norm), ONE, HEAD, NONE, NONE, HAS_QK_NORM, 0, NORM },
+    { "attn_k_norm", AT(k_norm), ONE, HEAD, NONE, NONE, HAS_QK_NORM, 0, NORM },
+    { "attn_output", AT(o), WIDTH, MIXED, NONE, NONE, 0, 0, 0 },
+    { "post_attention_norm", AT(attn_post_norm), ONE, WIDTH, NONE, NONE, HAS_POST_NORMS, 0, NORM },
+    { "ffn_norm", AT(ffn_norm), ONE, WIDTH, NONE, NONE, 0, HAS_PARALLEL_MLP, NORM },
+    { "ffn_gate", AT(gate), HIDDEN, WIDTH, NONE, NONE, 0, HAS_FUSED_GATE, GATED },
+    { "ffn_up", AT(up), HIDDEN, WIDTH, NONE, NONE, 0, HAS_FUSED_GATE, 0 },
+    { "ffn_up", AT(gate), HIDDEN_2, WIDTH, NONE, HIDDEN, HAS_FUSED_GATE, 0, 0 },
+    { "ffn_up", AT(up), HIDDEN_2, WIDTH, HIDDEN, HIDDEN, HAS_FUSED_GATE, 0, 0 },
+    { "ffn_down", AT(down), WIDTH, HIDDEN, NONE, NONE, 0, 0, 0 },
+    { "post_ffw_norm", AT(ffn_post_norm), ONE, WIDTH, NONE, NONE, HAS_POST_NORMS, 0, NORM },
+#undef AT
 };
 
 struct stream {
@@ -54,12 +74,14 @@ struct stream {
     const char *family;             /* general.architecture */
     struct block_shape block;
     struct attention attention;
-    float eps;
+    size_t window;                  /* of the layers that have one; 0: none */
+    float eps, softcap;             /* softcap: of the logits; 0: none */
     size_t length[LENGTHS], layers, vocabulary;
-    struct affine embedding, output_norm, output;
+    struct affine embedding, embedding_norm, positions, output_norm, output;
     struct layer *layer;
-    struct rope rope;
-    float *rope_table;              /* op_rope_table's */
+    struct rope rope, window_rope;  /* of layers without and with a window */
+    float *rope_table, *window_rope_table;  /* op_rope_table's */
+    float *temperature;             /* factors of the queries at each position of a sequence; NULL: all 1 */
 
     const int32_t *tokens;
     size_t nchunks, context, group; /* chunks that pass a layer together */
@@ -118,13 +140,35 @@ static int read_attention(struct stream *s, struct fail *f)
     if (a->heads * a->key > MAX_LENGTH || a->heads * a->value > MAX_LENGTH)
         return fail(f, FAIL_INPUT, "%zu heads of %zu and %zu numbers are too many", a->heads, a->key, a->value);
     a->context = s->context;
-    a->window = meta_u64(&s->model->meta, key_of(s, "attention.sliding_window"), 0);
-    a->scale = (float)(1 / sqrt((double)a->key));
+    s->window = meta_u64(&s->model->meta, key_of(s, "attention.sliding_window"), s->block.window);
+    a->scale = (float)(1 / sqrt((double)(s->layers == s->block.wide_scale_layers ? width / a->heads : a->key)));
+    a->softcap = (float)number(s, "attn_logit_softcapping", 0);
+    s->softcap = (float)number(s, "final_logit_softcapping", 0);
+    if (!(a->softcap >= 0 && s->softcap >= 0))
+        return fail(f, FAIL_INPUT, "a soft cap under '%s' is negative", s->family);
+    s->length[HEAD] = a->key;
     s->length[QUERY] = a->heads * a->key;
     s->length[KEY] = a->kv_heads * a->key;
     s->length[VALUE] = a->kv_heads * a->value;
+    s->length[QUERY_KEY] = s->length[QUERY] + s->length[KEY];
+    s->length[QKV] = s->length[QUERY_KEY] + s->length[VALUE];
     s->length[MIXED] = a->heads * a->value;
+    s->length[HIDDEN_2] = 2 * s->length[HIDDEN];
+    if (s->block.has & HAS_ALIBI)
+        a->slope = op_alibi_slopes(a->heads, &s->arena);
     return 0;
+}
+
+/* Queries far behind the trained context are scaled up, as Llama 4 does: by 1 + beta log(1 + floor(position / context)). */
+static void read_temperature(struct stream *s)
+{
+    double beta = number(s, "attention.temperature_scale", 0);
+
+    if (beta == 0 || !isfinite(beta))
+        return;
+    s->temperature = arena_array(&s->arena, float, s->context);
+    for (size_t p = 0; p < s->context; p++)
+        s->temperature[p] = (float)(1 + beta * log(1 + floor((double)p / s->rope.original_context)));
 }
 
 /* YaRN's temperature as a factor of cosine and sine (transformers: attention_factor). */
@@ -157,6 +201,25 @@ static int read_rope(struct stream *s, struct fail *f)
     if (!(r->base > 0 && r->factor > 0 && r->original_context > 0 && r->beta_fast > 0 && r->beta_slow > 0 &&
           isfinite(r->base + r->factor + r->magnitude)))
         return fail(f, FAIL_INPUT, "the numbers under '%s' make no sense", key_of(s, "rope"));
+    s->window_rope = *r;
+    if (meta_get(&s->model->meta, key_of(s, "rope.freq_base_swa")) || s->block.window_rope_base > 0)
+        s->window_rope = (struct rope){ .rot = r->rot, .base = number(s, "rope.freq_base_swa", (double)s->block.window_rope_base),
+                                        .factor = 1, .magnitude = 1 };
+    if (!(s->window_rope.base > 0 && isfinite(s->window_rope.base)))
+        return fail(f, FAIL_INPUT, "'%s' makes no sense", key_of(s, "rope.freq_base_swa"));
+    read_temperature(s);
+    return 0;
+}
+
+/* Written only where it is not the family's own. */
+static int read_activation(struct stream *s, struct fail *f)
+{
+    const char *name = meta_str(&s->model->meta, key_of(s, "hidden_activation"), "");
+    int act = act_named(name);
+
+    if (act < 0)
+        return fail(f, FAIL_INPUT, "'%s' is '%s', which is not known", key_of(s, "hidden_activation"), name);
+    s->block.act = (enum act_kind)act;
     return 0;
 }
 
@@ -178,6 +241,8 @@ static int read_hyperparameters(struct stream *s, struct fail *f)
     if (!(s->eps >= 0))
         return fail(f, FAIL_INPUT, "the metadata lacks '%s'", key_of(s, eps_keys[s->block.norm]));
     s->length[ONE] = 1;
+    if (meta_str(&s->model->meta, key_of(s, "hidden_activation"), NULL) && read_activation(s, f) != 0)
+        return -1;
     if (read_length(s, "block_count", 0, &s->layers, f) != 0 || read_length(s, "embedding_length", 0, &s->length[WIDTH], f) != 0 ||
         read_length(s, "feed_forward_length", 0, &s->length[HIDDEN], f) != 0 || read_attention(s, f) != 0)
         return -1;
@@ -200,29 +265,56 @@ static int find(struct stream *s, const char *name, size_t rows, size_t width, b
     return 0;
 }
 
-/* Weight and bias of `stem`; only a layer norm must have the bias. */
-static int find_affine(struct stream *s, const char *stem, size_t rows, size_t width, bool norm, struct affine *out,
+/* Weight and bias of `stem`, by `flags` of a part; only a layer norm must have the bias. */
+static int find_affine(struct stream *s, const char *stem, size_t rows, size_t width, unsigned flags, struct affine *out,
                        struct fail *f)
 {
     const char *weight = arena_printf(&s->arena, "%s.weight", stem), *bias = arena_printf(&s->arena, "%s.bias", stem);
 
-    if (find(s, weight, rows, width, true, &out->w, f) != 0)
+    out->rows = rows;
+    if (find(s, weight, rows, width, !(flags & OPTIONAL), &out->w, f) != 0)
         return -1;
-    return find(s, bias, 1, rows == 1 ? width : rows, norm && s->block.norm == NORM_LAYER, &out->b, f);
+    return find(s, bias, 1, rows == 1 ? width : rows, out->w && flags & NORM && s->block.norm == NORM_LAYER, &out->b, f);
 }
 
 static int find_layer(struct stream *s, size_t index, struct fail *f)
 {
+    struct layer *l = &s->layer[index];
+
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         const struct part *p = &parts[i];
         const char *stem = arena_printf(&s->arena, "blk.%zu.%s", index, p->name);
-        if (p->flags & GATED && s->block.mlp != MLP_GATED)
+        struct affine *a = (struct affine *)((char *)l + p->at);
+        if ((p->flags & GATED && s->block.mlp != MLP_GATED) || (s->block.has & p->with) != p->with || s->block.has & p->without)
             continue;
-        if (find_affine(s, stem, s->length[p->rows], s->length[p->width], p->flags & NORM,
-                        (struct affine *)((char *)&s->layer[index] + p->at), f) != 0)
+        if (find_affine(s, stem, s->length[p->whole], s->length[p->width], p->flags, a, f) != 0)
             return -1;
+        if (p->rows != NONE) {
+            a->first = s->length[p->first];
+            a->rows = s->length[p->rows];
+        }
+    }
+    if (s->block.has & HAS_PARALLEL_MLP) {
+        l->ffn_norm = l->attn_norm;
+        l->attn_norm = l->attn_norm_2.w ? l->attn_norm_2 : l->attn_norm;
     }
     return 0;
+}
+
+/* What the embeddings of some families have beside them; sequences end where positions do. */
+static int find_embedding_parts(struct stream *s, struct fail *f)
+{
+    const struct tensor *t = model_tensor(s->model, "position_embd.weight");
+    size_t width = s->length[WIDTH];
+
+    if (s->block.has & HAS_EMBEDDING_NORM && find_affine(s, "token_embd_norm", 1, width, NORM, &s->embedding_norm, f) != 0)
+        return -1;
+    if (!(s->block.has & HAS_POSITIONS))
+        return 0;
+    if (t && tensor_rows(t) < s->context)
+        return fail(f, FAIL_INPUT, "a context of %zu tokens is longer than the %" PRIu64 " positions of '%s'", s->context,
+                    tensor_rows(t), t->name);
+    return find_affine(s, "position_embd", t ? tensor_rows(t) : 1, width, 0, &s->positions, f);
 }
 
 /* Embedding and output matrix have as many rows as the vocabulary has pieces; without `output` they are one. */
@@ -234,11 +326,11 @@ static int find_ends(struct stream *s, struct fail *f)
     s->vocabulary = t ? tensor_rows(t) : 1;
     if (s->vocabulary < 2 || s->vocabulary > INT32_MAX)
         return fail(f, FAIL_INPUT, t ? "tensor '%s' has too few or too many rows" : "tensor '%s' is missing", "token_embd.weight");
-    if (find_affine(s, "token_embd", s->vocabulary, width, false, &s->embedding, f) != 0 ||
-        find_affine(s, "output_norm", 1, width, true, &s->output_norm, f) != 0)
+    if (find_affine(s, "token_embd", s->vocabulary, width, 0, &s->embedding, f) != 0 ||
+        find_affine(s, "output_norm", 1, width, NORM, &s->output_norm, f) != 0 || find_embedding_parts(s, f) != 0)
         return -1;
     s->output = s->embedding;
-    return model_tensor(s->model, "output.weight") ? find_affine(s, "output", s->vocabulary, width, false, &s->output, f) : 0;
+    return model_tensor(s->model, "output.weight") ? find_affine(s, "output", s->vocabulary, width, 0, &s->output, f) : 0;
 }
 
 static int find_tensors(struct stream *s, struct fail *f)
@@ -272,6 +364,9 @@ static int build_rope(struct stream *s, struct fail *f)
                         (double)s->rope.factors[i], i);
     s->rope_table = arena_array(&s->arena, float, s->context * s->rope.rot);
     op_rope_table(&s->rope, s->context, s->rope_table);
+    s->window_rope.factors = s->rope.factors;
+    s->window_rope_table = arena_array(&s->arena, float, s->context * s->rope.rot);
+    op_rope_table(&s->window_rope, s->context, s->window_rope_table);
     return 0;
 }
 
@@ -287,7 +382,7 @@ static size_t temporaries(const struct stream *s)
 {
     const size_t *n = s->length;
 
-    return n[WIDTH] + largest(n[QUERY] + n[KEY] + n[VALUE] + n[MIXED], 2 * n[HIDDEN]);
+    return 3 * n[WIDTH] + largest(n[QUERY] + n[KEY] + n[VALUE] + n[MIXED], 2 * n[HIDDEN]);
 }
 
 static int check_tokens(const struct stream *s, struct fail *f)
@@ -388,76 +483,117 @@ static void observe(struct stream *s, const struct tensor *t, size_t expert, con
         s->options.observe(s->options.ctx, t, expert, x, n);
 }
 
-/* y (n x rows of a->w) = a->w x + a->b. The weight is decoded slab by slab, each slab once for all n tokens. */
+/* y (n x a->rows) = a->w x + a->b. The weight is decoded slab by slab, each slab once for all n tokens. The observer hears of
+ * several in one matrix once. */
 static int product(struct stream *s, const struct affine *a, const float *x, size_t n, float *y, struct fail *f)
 {
-    size_t rows = tensor_rows(a->w), width = tensor_row(a->w), panel_nbytes = OPS_PANEL * width * sizeof(float);
+    size_t rows = a->rows, width = tensor_row(a->w), panel_nbytes = OPS_PANEL * width * sizeof(float);
     size_t slab = OPS_PANEL * largest(1, SLAB_NBYTES / panel_nbytes);
     const float *bias = NULL;
     int bad = vector(s, a->b, &bias, f);
 
     arena_reset(&s->slab);
     float *w = arena_raw(&s->slab, (slab < rows ? slab : rows) * width * sizeof *w);
-    observe(s, a->w, 0, x, n);
+    if (a->first == 0)
+        observe(s, a->w, 0, x, n);
     for (size_t r = 0; r < rows && !bad; r += slab) {
         size_t some = rows - r < slab ? rows - r : slab;
-        bad = rows_decode(s->model, a->w, r, some, w, f);
+        bad = rows_decode(s->model, a->w, a->first + r, some, w, f);
         if (!bad)
             op_product(x, n, width, w, some, y + r, rows);
     }
     if (bias && !bad)
-        op_add(y, NULL, bias, n, rows);
+        op_add(y, NULL, bias + a->first, n, rows);
     return bad;
 }
 
+/* Rows of the norm's own width; an absent norm changes nothing. y may be x. */
 static int norm(struct stream *s, const struct affine *a, const float *x, size_t n, float *y, struct fail *f)
 {
     const float *gain, *bias;
 
+    if (!a->w)
+        return 0;
     if (vector(s, a->w, &gain, f) != 0 || vector(s, a->b, &bias, f) != 0)
         return -1;
-    op_norm(s->block.norm, x, n, s->length[WIDTH], gain, bias, s->eps, y);
+    op_norm(s->block.norm, x, n, tensor_row(a->w), gain, bias, s->eps, y);
+    return 0;
+}
+
+/* The same positions for every chunk. */
+static int add_positions(struct stream *s, struct fail *f)
+{
+    size_t width = s->length[WIDTH];
+    float *positions = buffer(s, s->context, width);
+
+    if (rows_decode(s->model, s->positions.w, 0, s->context, positions, f) != 0)
+        return -1;
+    for (size_t chunk = 0; chunk < s->nchunks; chunk++)
+        op_add(hidden_at(s, chunk * s->context), positions, NULL, s->context, width);
     return 0;
 }
 
 int stream_embed(struct stream *s, struct fail *f)
 {
-    if (rows_gather(s->model, s->embedding.w, s->tokens, s->nchunks * s->context, s->hidden, f) != 0)
-        return fail_in(f, s->model->path);
-    return 0;
+    size_t n = s->nchunks * s->context, width = s->length[WIDTH];
+    float scale = (float)sqrt((double)width);
+    int bad = rows_gather(s->model, s->embedding.w, s->tokens, n, s->hidden, f);
+
+    if (!bad && s->block.has & HAS_EMBEDDING_SCALE)
+        op_scale(s->hidden, n, width, &scale, 1);
+    if (!bad && s->positions.w)
+        bad = add_positions(s, f);
+    if (!bad)
+        bad = norm(s, &s->embedding_norm, s->hidden, n, s->hidden, f);
+    release_buffers(s);
+    return bad ? fail_in(f, s->model->path) : 0;
 }
 
-/* x += Wo attention(rope(Wq norm(x)), rope(Wk norm(x)), Wv norm(x)) */
+/* Of every so many layers the last has no window. */
+static bool has_window(const struct stream *s, const struct layer *l)
+{
+    size_t index = (size_t)(l - s->layer), period = s->block.window_period;
+
+    return s->window && (!period || index % period < period - 1);
+}
+
+/* x += Wo attention(rope(Wq norm(x)), rope(Wk norm(x)), Wv norm(x)), where some families norm heads and sums */
 static int attention_block(struct stream *s, const struct layer *l, float *x, size_t n, struct fail *f)
 {
-    const struct attention *a = &s->attention;
+    struct attention inner = s->attention;
+    const struct attention *a = &inner;
+    const float *table = has_window(s, l) ? s->window_rope_table : s->rope_table;
     float *y = buffer(s, n, s->length[WIDTH]), *mixed = buffer(s, n, s->length[MIXED]);
     float *q = buffer(s, n, s->length[QUERY]), *k = buffer(s, n, s->length[KEY]), *v = buffer(s, n, s->length[VALUE]);
 
     if (norm(s, &l->attn_norm, x, n, y, f) != 0 || product(s, &l->q, y, n, q, f) != 0 ||
-        product(s, &l->k, y, n, k, f) != 0 || product(s, &l->v, y, n, v, f) != 0)
+        product(s, &l->k, y, n, k, f) != 0 || product(s, &l->v, y, n, v, f) != 0 ||
+        norm(s, &l->q_norm, q, n * a->heads, q, f) != 0 || norm(s, &l->k_norm, k, n * a->kv_heads, k, f) != 0)
         return -1;
-    op_rope(s->block.rope, s->rope_table, s->rope.rot, s->context, q, n, a->heads, a->key);
-    op_rope(s->block.rope, s->rope_table, s->rope.rot, s->context, k, n, a->kv_heads, a->key);
+    inner.window = has_window(s, l) ? s->window : 0;
+    op_rope(s->block.rope, table, s->rope.rot, s->context, q, n, a->heads, a->key);
+    op_rope(s->block.rope, table, s->rope.rot, s->context, k, n, a->kv_heads, a->key);
+    if (s->temperature)
+        op_scale(q, n, s->length[QUERY], s->temperature, s->context);
     op_attention(a, q, k, v, n, mixed);
-    if (product(s, &l->o, mixed, n, y, f) != 0)
+    if (product(s, &l->o, mixed, n, y, f) != 0 || norm(s, &l->attn_post_norm, y, n, y, f) != 0)
         return -1;
     op_add(x, y, NULL, n, s->length[WIDTH]);
     return 0;
 }
 
-/* x += Wdown (act(Wgate norm(x)) * Wup norm(x)), or without a gate x += Wdown act(Wup norm(x)) */
-static int mlp_block(struct stream *s, const struct layer *l, float *x, size_t n, struct fail *f)
+/* x += Wdown (act(Wgate norm(in)) * Wup norm(in)), or without a gate x += Wdown act(Wup norm(in)) */
+static int mlp_block(struct stream *s, const struct layer *l, const float *in, float *x, size_t n, struct fail *f)
 {
     bool gated = s->block.mlp == MLP_GATED;
     float *y = buffer(s, n, s->length[WIDTH]), *up = buffer(s, n, s->length[HIDDEN]);
     float *gate = gated ? buffer(s, n, s->length[HIDDEN]) : up;
 
-    if (norm(s, &l->ffn_norm, x, n, y, f) != 0 || product(s, &l->up, y, n, up, f) != 0 ||
+    if (norm(s, &l->ffn_norm, in, n, y, f) != 0 || product(s, &l->up, y, n, up, f) != 0 ||
         (gated && product(s, &l->gate, y, n, gate, f) != 0))
         return -1;
     op_activate(s->block.act, gate, gated ? up : NULL, n * s->length[HIDDEN]);
-    if (product(s, &l->down, gate, n, y, f) != 0)
+    if (product(s, &l->down, gate, n, y, f) != 0 || norm(s, &l->ffn_post_norm, y, n, y, f) != 0)
         return -1;
     op_add(x, y, NULL, n, s->length[WIDTH]);
     return 0;
@@ -468,12 +604,16 @@ static int group_through(struct stream *s, size_t layer, size_t chunk, size_t *n
 {
     size_t chunks = s->nchunks - chunk < s->group ? s->nchunks - chunk : s->group;
     float *x = hidden_at(s, chunk * s->context);
+    const float *in = x;            /* what the mlp reads */
 
     *n = chunks * s->context;
+    if (s->block.has & HAS_PARALLEL_MLP)
+        in = memcpy(buffer(s, *n, s->length[WIDTH]), x, *n * s->length[WIDTH] * sizeof *x);
     if (attention_block(s, &s->layer[layer], x, *n, f) != 0)
         return -1;
-    arena_reset(&s->work);
-    if (mlp_block(s, &s->layer[layer], x, *n, f) != 0)
+    if (in == x)
+        arena_reset(&s->work);
+    if (mlp_block(s, &s->layer[layer], in, x, *n, f) != 0)
         return -1;
     arena_reset(&s->work);
     if (!op_finite(x, *n * s->length[WIDTH]))
@@ -520,6 +660,8 @@ int stream_logits(struct stream *s, const size_t *at, size_t n, float *logits, s
     for (size_t i = 0; i < n; i++)
         memcpy(x + i * width, hidden_at(s, at[i]), width * sizeof *x);
     bad = norm(s, &s->output_norm, x, n, x, f) != 0 || product(s, &s->output, x, n, logits, f) != 0;
+    if (!bad && s->softcap > 0)
+        op_softcap(logits, n * s->vocabulary, s->softcap);
     if (!bad && !op_finite(logits, n * s->vocabulary))
         bad = fail(f, FAIL_INPUT, "the logits ('%s') are not finite", s->output.w->name);
     release_buffers(s);

@@ -94,6 +94,14 @@ void op_add(float *x, const float *y, const float *bias, size_t n, size_t width)
     }
 }
 
+void op_scale(float *x, size_t n, size_t width, const float *by, size_t period)
+{
+#pragma omp parallel for schedule(dynamic, ROWS_AT_ONCE)
+    for (size_t t = 0; t < n; t++)
+        for (size_t i = 0; i < width; i++)
+            x[t * width + i] *= by[t % period];
+}
+
 /* ---- exponentials, four at a time: expf() one by one took a tenth of the whole pass ---- */
 
 typedef float f4 __attribute__((vector_size(16)));
@@ -174,6 +182,15 @@ void op_activate(enum act_kind kind, float *gate, const float *up, size_t n)
 #pragma omp parallel for schedule(dynamic, FLOATS_AT_ONCE / FOUR)
     for (size_t i = 0; i < n; i += FOUR)
         store4(gate + i, n - i, act4(kind, load4(gate + i, n - i, 0)) * (up ? load4(up + i, n - i, 0) : all4(1)));
+}
+
+/* tanh u is 1 - 2 / (1 + exp(2u)). */
+void op_softcap(float *x, size_t n, float cap)
+{
+    for (size_t i = 0; i < n; i += FOUR) {
+        f4 v = load4(x + i, n - i, 0);
+        store4(x + i, n - i, cap - 2 * cap / (1 + exp4(v * (2 / cap))));
+    }
 }
 
 void op_softmax(float *x, size_t n)
@@ -263,13 +280,26 @@ void op_rope(enum rope_kind kind, const float *table, size_t rot, size_t context
             turn(table + t % context * rot, half, step, apart, x + (t * heads + h) * length);
 }
 
+const float *op_alibi_slopes(size_t heads, struct arena *a)
+{
+    float *slope = arena_array(a, float, heads);
+    size_t whole = 1;
+
+    while (2 * whole <= heads)
+        whole *= 2;
+    for (size_t h = 0; h < heads; h++)
+        slope[h] = (float)(h < whole ? exp2(-8.0 * (double)(h + 1) / (double)whole)
+                                     : exp2(-4.0 * (double)(2 * (h - whole) + 1) / (double)whole));
+    return slope;
+}
+
 /* Queries [first, first + n) of one head of one sequence, whose first token q, k, v and out point at:
  *
  *        keys   low ....... first ....... first + n
  *   query 0      x  x  x  x  x  0  0  0  0               scores: n x (first + n - low); what a query may not see,
  *   query 1      0  x  x  x  x  x  0  0  0               after it or outside its window, gets weight 0
  */
-static void attend(const struct attention *a, const float *q, const float *k, const float *v, size_t first, size_t n,
+static void attend(const struct attention *a, float slope, const float *q, const float *k, const float *v, size_t first, size_t n,
                    float *scores, float *out)
 {
     size_t low = a->window && first + 1 > a->window ? first + 1 - a->window : 0, end = first + n, wide = end - low;
@@ -278,9 +308,13 @@ static void attend(const struct attention *a, const float *q, const float *k, co
 
     multiply_transposed(n, wide, a->key, a->scale, q + first * q_stride, q_stride, k + low * k_stride, k_stride, scores,
                         wide);
+    if (a->softcap > 0)
+        op_softcap(scores, n * wide, a->softcap);
     for (size_t i = 0; i < n; i++) {
         float *row = scores + i * wide;
         size_t upto = first + i + 1 - low, from = a->window && upto > a->window ? upto - a->window : 0;
+        for (size_t key = from; slope != 0 && key < upto; key++)
+            row[key] -= slope * (float)(upto - 1 - key);
         memset(row, 0, from * sizeof *row);
         op_softmax(row + from, upto - from);
         memset(row + upto, 0, (wide - upto) * sizeof *row);
@@ -303,7 +337,7 @@ void op_attention(const struct attention *a, const float *q, const float *k, con
             for (size_t h = 0; h < a->heads; h++)
                 for (size_t b = blocks; b > 0; b--) {           /* the longest first */
                     size_t at = s * a->context, first = (b - 1) * QUERIES;
-                    attend(a, q + (at * a->heads + h) * a->key, k + (at * a->kv_heads + h / group) * a->key,
+                    attend(a, a->slope ? a->slope[h] : 0, q + (at * a->heads + h) * a->key, k + (at * a->kv_heads + h / group) * a->key,
                            v + (at * a->kv_heads + h / group) * a->value, first, least(a->context - first, QUERIES),
                            scores, out + (at * a->heads + h) * a->value);
                 }

@@ -7,6 +7,7 @@
 #define BANTAM_OPS_H
 
 #include "convert/arch.h"
+#include "formats/arena.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,6 +31,16 @@ void op_norm(enum norm_kind, const float *x, size_t n, size_t width, const float
 
 /* x += y, over n rows of `width` with `bias` (width floats, may be NULL) added to each. y NULL: only the bias. In parallel. */
 void op_add(float *x, const float *y, const float *bias, size_t n, size_t width);
+
+/* Row t of n rows of `width` is multiplied by by[t % period]. In parallel. */
+void op_scale(float *x, size_t n, size_t width, const float *by, size_t period);
+
+/* x = cap * tanh(x / cap), in place; cap > 0. By one thread. */
+void op_softcap(float *x, size_t n, float cap);
+
+/* ALiBi's slopes (arXiv 2108.12409): powers of 2^(-8 / p) for the first p heads, p the largest power of two that is not more
+ * than `heads`, odd powers of 2^(-4 / p) for the others. */
+const float *op_alibi_slopes(size_t heads, struct arena *);
 
 /* gate = act(gate) * up; up NULL: gate = act(gate). n floats. In parallel. */
 void op_activate(enum act_kind, float *gate, const float *up, size_t n);
@@ -60,6 +71,8 @@ struct attention {
     size_t key, value;                  /* length of a head in q and k, and in v */
     size_t window;                      /* a token sees itself and the window - 1 before it; 0: all before it */
     float scale;                        /* of the products, before the softmax */
+    float softcap;                      /* of the scaled products; 0: none */
+    const float *slope;                 /* of each head: subtracted for each token of distance; NULL: none */
 };
 
 /* q: n x heads*key, k: n x kv_heads*key, v: n x kv_heads*value, out: n x heads*value; n a multiple of context.
