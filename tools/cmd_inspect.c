@@ -15,8 +15,7 @@
 /* What both the table and the JSON document show. */
 struct summary {
     const char *architecture, *name;
-    uint64_t weights, nbytes;
-    double bits;
+    struct amount all;
     uint64_t context, width, layers, vocabulary;
     struct vocab_summary tokenizer;
     const struct meta *meta;
@@ -52,11 +51,7 @@ static void summarize(struct summary *s, const struct model *m, const struct met
     s->meta = meta;
     s->architecture = meta_str(meta, "general.architecture", NULL);
     s->name = meta_str(meta, "general.name", NULL);
-    for (size_t i = 0; i < m->ntensors; i++) {
-        s->weights += tensor_weights(&m->tensor[i]);
-        s->nbytes += tensor_bytes(&m->tensor[i]);
-    }
-    s->bits = s->weights ? 8 * (double)s->nbytes / (double)s->weights : 0;
+    s->all = amount_of(m, NULL);
     if (s->architecture) {
         s->context = family_u64(meta, s->architecture, "context_length");
         s->width = family_u64(meta, s->architecture, "embedding_length");
@@ -159,31 +154,18 @@ static cJSON *files_json(const struct model *m)
     return list;
 }
 
-/* Tensors and bytes of encoding k; false: there are none. */
-static bool count_type(const struct model *m, const struct qtype *type, uint64_t *tensors, uint64_t *weights, uint64_t *nbytes)
-{
-    *tensors = *weights = *nbytes = 0;
-    for (size_t i = 0; i < m->ntensors; i++)
-        if (m->tensor[i].type == type) {
-            ++*tensors;
-            *weights += tensor_weights(&m->tensor[i]);
-            *nbytes += tensor_bytes(&m->tensor[i]);
-        }
-    return *tensors != 0;
-}
-
 static cJSON *types_json(const struct model *m)
 {
     cJSON *root = cJSON_CreateObject();
 
     for (size_t k = 0; k < qtype_count(); k++) {
-        uint64_t tensors, weights, nbytes;
+        struct amount a = amount_of(m, qtype_at(k));
 
-        if (count_type(m, qtype_at(k), &tensors, &weights, &nbytes)) {
+        if (a.tensors) {
             cJSON *item = cJSON_AddObjectToObject(root, qtype_at(k)->label);
 
-            cJSON_AddItemToObject(item, "tensors", json_whole(tensors));
-            cJSON_AddItemToObject(item, "bytes", json_whole(nbytes));
+            cJSON_AddItemToObject(item, "tensors", json_whole(a.tensors));
+            cJSON_AddItemToObject(item, "bytes", json_whole(a.nbytes));
         }
     }
     return root;
@@ -259,9 +241,9 @@ static cJSON *summary_json(const struct model *m, const struct summary *s)
     cJSON_AddItemToObject(root, "files", files_json(m));
     add_text(root, "architecture", s->architecture);
     add_text(root, "name", s->name);
-    cJSON_AddItemToObject(root, "parameters", json_whole(s->weights));
-    cJSON_AddItemToObject(root, "bytes", json_whole(s->nbytes));
-    cJSON_AddNumberToObject(root, "bits_per_weight", s->bits);
+    cJSON_AddItemToObject(root, "parameters", json_whole(s->all.weights));
+    cJSON_AddItemToObject(root, "bytes", json_whole(s->all.nbytes));
+    cJSON_AddNumberToObject(root, "bits_per_weight", amount_bits(s->all));
     cJSON_AddItemToObject(root, "types", types_json(m));
     add_known(root, "context_length", s->context);
     add_known(root, "embedding_length", s->width);
@@ -311,18 +293,6 @@ static void print_meta(const struct meta *meta)
     }
 }
 
-static void print_types(const struct model *m)
-{
-    printf("\n  type       tensors     weights       bytes\n");
-    for (size_t k = 0; k < qtype_count(); k++) {
-        uint64_t tensors, weights, nbytes;
-        char n[SIZE_TEXT], size[SIZE_TEXT];
-
-        if (count_type(m, qtype_at(k), &tensors, &weights, &nbytes))
-            printf("  %-9s %8" PRIu64 " %11s %11s\n", qtype_at(k)->label, tensors, count_text(n, weights), size_text(size, nbytes));
-    }
-}
-
 static void print_tensors(const struct model *m, const XXH128_hash_t *hash)
 {
     printf("\n  tensor                                     type    shape                    bytes%s\n", hash ? "  xxh3-128" : "");
@@ -352,7 +322,7 @@ static void print_summary(const struct model *m, const struct summary *s)
     print_line("format", line);
     print_line("name", s->name);
     print_line("architecture", s->architecture);
-    snprintf(line, sizeof line, "%s, %.2f bits each, %s", count_text(weights, s->weights), s->bits, size_text(size, s->nbytes));
+    snprintf(line, sizeof line, "%s, %.2f bits each, %s", count_text(weights, s->all.weights), amount_bits(s->all), size_text(size, s->all.nbytes));
     print_line("weights", line);
     print_number("context", s->context);
     print_number("width", s->width);
@@ -362,6 +332,7 @@ static void print_summary(const struct model *m, const struct summary *s)
              s->tokenizer.pre ? s->tokenizer.pre : "", s->tokenizer.chat_template ? ", with a chat template" : "");
     print_line("tokenizer", line);
     print_line("license", meta_str(s->meta, "general.license", NULL));
+    putchar('\n');
     print_types(m);
 }
 

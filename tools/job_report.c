@@ -9,31 +9,6 @@
 
 /* ---- the plan ---- */
 
-static uint64_t weights_of(const struct model *m)
-{
-    uint64_t n = 0;
-
-    for (size_t i = 0; i < m->ntensors; i++)
-        n += tensor_weights(&m->tensor[i]);
-    return n;
-}
-
-static uint64_t bytes_of(const struct model *m)
-{
-    uint64_t n = 0;
-
-    for (size_t i = 0; i < m->ntensors; i++)
-        n += tensor_bytes(&m->tensor[i]);
-    return n;
-}
-
-static double bits_per_weight(const struct model *m)
-{
-    uint64_t n = weights_of(m);
-
-    return n ? 8 * (double)bytes_of(m) / (double)n : 0;
-}
-
 /* What rows that did not fit the recipe's encodings have cost. */
 struct substituted {
     size_t tensors;
@@ -99,7 +74,7 @@ static cJSON *plan_json(const struct job *j)
 
     cJSON_AddStringToObject(root, "type", j->recipe->name);
     cJSON_AddItemToObject(root, "bytes", json_whole(j->plan.nbytes));
-    cJSON_AddNumberToObject(root, "bits_per_weight", bits_per_weight(j->model));
+    cJSON_AddNumberToObject(root, "bits_per_weight", amount_bits(amount_of(j->model, NULL)));
     cJSON_AddNumberToObject(root, "nominal_bits_per_weight", s.nominal);
     cJSON_AddNumberToObject(root, "substituted_share", s.share);
     if (j->imatrix)
@@ -120,27 +95,6 @@ static cJSON *plan_json(const struct job *j)
     return root;
 }
 
-/* One row per encoding of the result: what a reader wants to see at a glance. */
-static void print_types(const struct model *m)
-{
-    char bytes[SIZE_TEXT], weights[SIZE_TEXT];
-
-    printf("  type       tensors     weights       bytes\n");
-    for (size_t k = 0; k < qtype_count(); k++) {
-        uint64_t nbytes = 0, n = 0;
-        size_t tensors = 0;
-
-        for (size_t i = 0; i < m->ntensors; i++)
-            if (m->tensor[i].type == qtype_at(k)) {
-                tensors++;
-                nbytes += tensor_bytes(&m->tensor[i]);
-                n += tensor_weights(&m->tensor[i]);
-            }
-        if (tensors)
-            printf("  %-9s %8zu %11s %11s\n", qtype_at(k)->label, tensors, count_text(weights, n), size_text(bytes, nbytes));
-    }
-}
-
 /* Rows that did not fit the recipe's encoding, and the share of the weights that got another one. */
 static void print_fallbacks(const struct job *j)
 {
@@ -148,7 +102,7 @@ static void print_fallbacks(const struct job *j)
 
     if (s.tensors)
         printf("  %zu tensors (%.1f %% of the weights) have rows that %s's encodings do not fit and got wider ones:\n"
-               "  %.2f bits per weight instead of %.2f\n", s.tensors, 100 * s.share, j->recipe->name, bits_per_weight(j->model),
+               "  %.2f bits per weight instead of %.2f\n", s.tensors, 100 * s.share, j->recipe->name, amount_bits(amount_of(j->model, NULL)),
                s.nominal);
 }
 
@@ -192,7 +146,7 @@ static void print_plan(const struct job *j)
                j->choice[i].instead_of ? "  instead of " : "", j->choice[i].instead_of ? j->choice[i].instead_of->label : "");
     }
     printf("\n%s: %s weights, %.2f bits each, %" PRIu64 " bytes (%s) in %zu file%s; nothing was written\n", j->recipe->name,
-           count_text(weights, weights_of(j->model)), bits_per_weight(j->model), j->plan.nbytes, size_text(size, j->plan.nbytes),
+           count_text(weights, amount_of(j->model, NULL).weights), amount_bits(amount_of(j->model, NULL)), j->plan.nbytes, size_text(size, j->plan.nbytes),
            j->plan.nfiles, j->plan.nfiles == 1 ? "" : "s");
     print_types(j->model);
     print_fallbacks(j);
@@ -293,8 +247,8 @@ static int report_text(const struct job *j, const struct write_result *r, struct
     char size[SIZE_TEXT], weights[SIZE_TEXT], resumed[SIZE_TEXT], seconds[SIZE_TEXT];
     bool gguf = strcmp(j->sink->name, "gguf") == 0;
 
-    printf("%s: %s weights, %.2f bits each, %s in %zu file%s\n", j->args->out, count_text(weights, weights_of(j->model)),
-           bits_per_weight(j->model), size_text(size, r->nbytes), r->nfiles, r->nfiles == 1 ? "" : "s");
+    printf("%s: %s weights, %.2f bits each, %s in %zu file%s\n", j->args->out, count_text(weights, amount_of(j->model, NULL).weights),
+           amount_bits(amount_of(j->model, NULL)), size_text(size, r->nbytes), r->nfiles, r->nfiles == 1 ? "" : "s");
     print_types(j->model);
     print_fallbacks(j);
     print_imatrix(j);

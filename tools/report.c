@@ -52,6 +52,38 @@ const char *time_text(char text[SIZE_TEXT], double seconds)
     return text;
 }
 
+struct amount amount_of(const struct model *m, const struct qtype *only)
+{
+    struct amount a = {0};
+
+    for (size_t i = 0; i < m->ntensors; i++)
+        if (!only || m->tensor[i].type == only) {
+            a.tensors++;
+            a.weights += tensor_weights(&m->tensor[i]);
+            a.nbytes += tensor_bytes(&m->tensor[i]);
+        }
+    return a;
+}
+
+double amount_bits(struct amount a)
+{
+    return a.weights ? 8 * (double)a.nbytes / (double)a.weights : 0;
+}
+
+void print_types(const struct model *m)
+{
+    char weights[SIZE_TEXT], size[SIZE_TEXT];
+
+    printf("  type       tensors     weights       bytes\n");
+    for (size_t k = 0; k < qtype_count(); k++) {
+        struct amount a = amount_of(m, qtype_at(k));
+
+        if (a.tensors)
+            printf("  %-9s %8" PRIu64 " %11s %11s\n", qtype_at(k)->label, a.tensors, count_text(weights, a.weights),
+                   size_text(size, a.nbytes));
+    }
+}
+
 /* Copies UTF-8, replacing what is not; `out` has room for 3 n + 1 bytes. */
 static void repair(char *out, const char *s, uint64_t n)
 {

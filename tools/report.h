@@ -4,6 +4,7 @@
 
 #include "formats/json.h"
 #include "formats/meta.h"
+#include "formats/model.h"
 #include "tools/args.h"
 
 /* ---- numbers as people read them; the buffers are the caller's ---- */
@@ -11,6 +12,15 @@ enum { SIZE_TEXT = 32 };
 const char *size_text(char text[SIZE_TEXT], uint64_t nbytes);      /* "4.92 GB": powers of 1000 */
 const char *count_text(char text[SIZE_TEXT], uint64_t n);          /* "8.03 B", "4.2 M" */
 const char *time_text(char text[SIZE_TEXT], double seconds);       /* "1 h 02 min", "3 min 20 s", "0.4 s" */
+
+/* ---- how much of what is in a model ---- */
+struct amount {
+    uint64_t tensors, weights, nbytes;
+};
+
+struct amount amount_of(const struct model *, const struct qtype *only);   /* NULL: of all encodings */
+double amount_bits(struct amount);              /* per weight; 0 of nothing */
+void print_types(const struct model *);         /* one row per encoding */
 
 /* ---- JSON ---- */
 cJSON *json_text(const char *s, uint64_t n);    /* a string item; bytes that are not UTF-8 become U+FFFD */
