@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static void print_types(void)
+static void print_recipes(void)
 {
     for (size_t i = 0; i < recipe_count(); i++)
         printf("  %-9s %s\n", recipe_at(i)->name, recipe_at(i)->about);
@@ -21,7 +21,7 @@ static int run_help(struct args *a, struct fail *f)
     if (!what || *c)
         args_print_usage(stdout, what ? *c : NULL);
     else if (strcmp(what, "types") == 0)
-        print_types();
+        print_recipes();
     else if (strcmp(what, "man") == 0)
         args_print_man(stdout);
     else if (strcmp(what, "bash") == 0 || strcmp(what, "zsh") == 0)
