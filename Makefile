@@ -26,7 +26,7 @@ CFLAGS   ?= -O2 -g
 KERNEL_CFLAGS ?= $(if $(SAN),-O2,-O3)
 override CFLAGS += -std=c11 -D_GNU_SOURCE -I. $(WARN) -ffp-contract=off -fno-math-errno -fopenmp \
             -DBANTAM_VERSION='"$(VERSION)"' $(if $(NEED_LIBS),$(shell pkg-config --cflags $(PKGS))) \
-            $(if $(WERROR),-Werror) $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+            $(if $(WERROR),-Werror) $(if $(SAN),-DSANITIZED -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 LDLIBS   := $(if $(NEED_LIBS),$(shell pkg-config --libs $(PKGS))) -lm
 
 comma    := ,

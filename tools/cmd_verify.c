@@ -280,12 +280,24 @@ static int parse_tokens(const char *text, struct arena *a, int32_t **ids, size_t
     return 0;
 }
 
+static int logits_json(const struct args *a, size_t n, size_t width, struct fail *f)
+{
+    cJSON *root = cJSON_CreateObject();
+
+    cJSON_AddItemToObject(root, "out", json_text(a->out, strlen(a->out)));
+    cJSON_AddItemToObject(root, "tokens", json_whole(n));
+    cJSON_AddItemToObject(root, "vocabulary_size", json_whole(width));
+    return json_print(root, f);
+}
+
 static int write_logits(struct args *a, struct model *m, const int32_t *ids, size_t n, struct fail *f)
 {
     size_t width;
     float *logits = score_logits(m, ids, n, &a->arena, &width, f);
 
-    return logits ? file_write(a->out, logits, n * width * sizeof *logits, f) : -1;
+    if (!logits || file_write(a->out, logits, n * width * sizeof *logits, f))
+        return -1;
+    return a->json ? logits_json(a, n, width, f) : 0;
 }
 
 static int run_logits(struct args *a, struct fail *f)
