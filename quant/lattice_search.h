@@ -27,7 +27,7 @@ struct lattice_rule {
     int steps;                  /* scales on either side of the one that maps the largest weight to the top level */
     float step;                 /* between them, in levels */
     float zero_below;           /* a cell whose largest magnitude is less is all zeros */
-    bool even_signs;            /* only 7 of 8 signs are stored: turn the least important sign where their number is odd */
+    bool even_signs;            /* only 7 of 8 signs are stored: the least important is turned where their number is odd */
     enum { REDO_MOVED, REDO_ALL_IF_MOVED, REDO_ALL } redo;      /* groups chosen again for the final scale */
     float sigma;                /* importance is matrix * sqrt(sigma * mean square of the super-block + x^2) */
     float flat;                 /* or, without a matrix, flat * sigma * mean square + x^2 */
@@ -172,8 +172,8 @@ static __attribute__((noinline, unused)) uint32_t lattice_settle(const struct la
  * At scale s a candidate with the odd numbers q costs the sum of w * (s * q - x)^2. Less the sum of w * x^2, which all
  * candidates share, and over s, that is s * a - b with a = sum of w * q^2, b = 2 * sum of w * q * x: cheap to have for
  * many scales. It rounds otherwise than the cost proper, whose rounding decides what ggml writes. With u = 2^-24 and
- * m = sum of w * (s * largest q)^2 + sum of w * x^2, both ways together err by less than 48 * u * m for any candidate; so the
- * winner is certain where the second best is worse by 128 * u * m (and by something above the smallest floats), and
+ * m = sum of w * (s * largest q)^2 + sum of w * x^2, both ways together err by less than 48 * u * m for a candidate; so
+ * the winner is certain where the second best is worse by 128 * u * m (and by something above the smallest floats), and
  * elsewhere the costs proper are computed. All these costs are linear in s, so who wins at two scales by what is asked
  * for at any scale between, wins there too. */
 struct group {
@@ -344,7 +344,8 @@ static inline void lattice_settle_cells(const struct lattice *l, struct lattice_
             uint32_t spot = l->spot[code[n]];
             if (wanted[n])
                 p[n] = (int32_t)(spot & (LATTICE_ON | LATTICE_ONLY) ? spot :
-                                 lattice_settle(l, r.bits, spot, c->row_x[n] + r.group * k, c->row_w[n] + r.group * k, s[n]));
+                                 lattice_settle(l, r.bits, spot, c->row_x[n] + r.group * k,
+                                                c->row_w[n] + r.group * k, s[n]));
         }
         for (int v = 0; v < VECTORS; v++)
             c->point[k][v] = vi_load(p + v * LANES);

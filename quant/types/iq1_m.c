@@ -189,7 +189,8 @@ static void pack(const struct lattice *l, const struct cells *c, int first, void
 
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)
 {
-    lattice_encode(rule, lattice_open(LATTICE_IQ1), in, weight, out, nrows, row_blocks, sizeof(struct iq1_m), search, pack);
+    lattice_encode(rule, lattice_open(LATTICE_IQ1), in, weight, out, nrows, row_blocks, sizeof(struct iq1_m),
+                   search, pack);
 }
 
 QTYPE(iq1_m) = { .name = "iq1_m", .label = "IQ1_M", .gguf_id = 29, .block = N, .nbytes = sizeof(struct iq1_m),

@@ -135,7 +135,8 @@ static void pack(const struct lattice *l, const struct cells *c, int first, void
     memset(y, 0, sizeof *y);
     y->d = f16_from_f32(largest / 15 * 1.125f);
     for (int n = 0; n < N / SIZE; n++) {
-        bool skipped = lattice_skipped(c, first + n), down = !skipped && c->sign[0][(first + n) / LANES][(first + n) % LANES] < 0;
+        bool skipped = lattice_skipped(c, first + n);
+        bool down = !skipped && c->sign[0][(first + n) / LANES][(first + n) % LANES] < 0;
         unsigned high = largest == 0 ? 0 : (unsigned)(scale[n] | down << 3) << 12;
 
         for (int k = 0; k < 4 && !skipped; k++) {
@@ -149,7 +150,8 @@ static void pack(const struct lattice *l, const struct cells *c, int first, void
 
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)
 {
-    lattice_encode(rule, lattice_open(LATTICE_IQ1), in, weight, out, nrows, row_blocks, sizeof(struct iq1_s), search, pack);
+    lattice_encode(rule, lattice_open(LATTICE_IQ1), in, weight, out, nrows, row_blocks, sizeof(struct iq1_s),
+                   search, pack);
 }
 
 QTYPE(iq1_s) = { .name = "iq1_s", .label = "IQ1_S", .gguf_id = 19, .block = N, .nbytes = sizeof(struct iq1_s),

@@ -66,7 +66,8 @@ static void pack(const struct lattice *l, const struct cells *c, int first, void
 
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)
 {
-    lattice_encode(rule, lattice_open(LATTICE_IQ2_S), in, weight, out, nrows, row_blocks, sizeof(struct iq2_s), search, pack);
+    lattice_encode(rule, lattice_open(LATTICE_IQ2_S), in, weight, out, nrows, row_blocks, sizeof(struct iq2_s),
+                   search, pack);
 }
 
 QTYPE(iq2_s) = { .name = "iq2_s", .label = "IQ2_S", .gguf_id = 22, .block = N, .nbytes = sizeof(struct iq2_s),

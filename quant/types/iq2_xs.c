@@ -62,7 +62,8 @@ static void pack(const struct lattice *l, const struct cells *c, int first, void
 
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)
 {
-    lattice_encode(rule, lattice_open(LATTICE_IQ2_XS), in, weight, out, nrows, row_blocks, sizeof(struct iq2_xs), search, pack);
+    lattice_encode(rule, lattice_open(LATTICE_IQ2_XS), in, weight, out, nrows, row_blocks, sizeof(struct iq2_xs),
+                   search, pack);
 }
 
 QTYPE(iq2_xs) = { .name = "iq2_xs", .label = "IQ2_XS", .gguf_id = 17, .block = N, .nbytes = sizeof(struct iq2_xs),

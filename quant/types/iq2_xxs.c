@@ -1,4 +1,5 @@
-/* iq2_xxs.c - 2.06 bits per weight: points of 256, seven of eight signs, a scale per 32 weights; ggml's block_iq2_xxs. */
+/* iq2_xxs.c - 2.06 bits per weight: points of 256, seven of eight signs, a scale per 32 weights;
+ * ggml's block_iq2_xxs. */
 #include "quant/kernel.h"
 #include "quant/lattice_search.h"
 
@@ -151,7 +152,8 @@ static void pack(const struct lattice *l, const struct cells *c, int first, void
 
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)
 {
-    lattice_encode(rule, lattice_open(LATTICE_IQ2_XXS), in, weight, out, nrows, row_blocks, sizeof(struct iq2_xxs), search, pack);
+    lattice_encode(rule, lattice_open(LATTICE_IQ2_XXS), in, weight, out, nrows, row_blocks, sizeof(struct iq2_xxs),
+                   search, pack);
 }
 
 QTYPE(iq2_xxs) = { .name = "iq2_xxs", .label = "IQ2_XXS", .gguf_id = 16, .block = N, .nbytes = sizeof(struct iq2_xxs),

@@ -74,7 +74,8 @@ static void pack(const struct lattice *l, const struct cells *c, int first, void
 
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)
 {
-    lattice_encode(rule, lattice_open(LATTICE_IQ3_S), in, weight, out, nrows, row_blocks, sizeof(struct iq3_s), search, pack);
+    lattice_encode(rule, lattice_open(LATTICE_IQ3_S), in, weight, out, nrows, row_blocks, sizeof(struct iq3_s),
+                   search, pack);
 }
 
 QTYPE(iq3_s) = { .name = "iq3_s", .label = "IQ3_S", .gguf_id = 21, .block = N, .nbytes = sizeof(struct iq3_s),

@@ -1,4 +1,5 @@
-/* iq3_xxs.c - 3.06 bits per weight: points of 256, seven of eight signs, a scale per 32 weights; ggml's block_iq3_xxs. */
+/* iq3_xxs.c - 3.06 bits per weight: points of 256, seven of eight signs, a scale per 32 weights;
+ * ggml's block_iq3_xxs. */
 #include "quant/kernel.h"
 #include "quant/lattice_search.h"
 
@@ -7,7 +8,7 @@
 struct iq3_xxs {
     uint16_t d;             /* f16 */
     uint8_t q[N / 4];       /* points */
-    uint16_t word[N / 16];  /* for 32 weights 32 bits: [ scale, 4 | signs 3 | signs 2 | signs 1 | signs 0 ], 7 bits each */
+    uint16_t word[N / 16];  /* 32 bits for 32 weights: [ scale, 4 | signs 3, 7 | signs 2 | signs 1 | signs 0 ] */
 };
 _Static_assert(sizeof(struct iq3_xxs) == 98, "iq3_xxs is 98 bytes on disk");
 
@@ -67,7 +68,8 @@ static void pack(const struct lattice *l, const struct cells *c, int first, void
 
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)
 {
-    lattice_encode(rule, lattice_open(LATTICE_IQ3_XXS), in, weight, out, nrows, row_blocks, sizeof(struct iq3_xxs), search, pack);
+    lattice_encode(rule, lattice_open(LATTICE_IQ3_XXS), in, weight, out, nrows, row_blocks, sizeof(struct iq3_xxs),
+                   search, pack);
 }
 
 QTYPE(iq3_xxs) = { .name = "iq3_xxs", .label = "IQ3_XXS", .gguf_id = 18, .block = N, .nbytes = sizeof(struct iq3_xxs),
