@@ -48,7 +48,7 @@ flags=(-I. -DISA=base '-DBANTAM_VERSION="lint"')
 mapfile -t libraries < <(pkg-config --cflags libcjson libxxhash libpcre2-8 libutf8proc openblas zlib yaml-0.1 | tr ' ' '\n' | grep .)
 cpp() {
     cppcheck -q -j2 --std=c11 --inline-suppr --enable=warning,performance,portability --suppressions-list=tests/cppcheck.txt \
-        "${flags[@]}" "-DcJSON_ArrayForEach(e,a)=for(e=(a);e;e=0)" "$@" 2>&1
+        "${flags[@]}" "-DcJSON_ArrayForEach(e,a)=while((e=(a)))" "$@" 2>&1
 }
 verdict cppcheck cpp "${sources[@]}" "${kernels[@]}"
 tidy() { clang-tidy --quiet "$@" -- -std=c11 -D_GNU_SOURCE -fopenmp "${flags[@]}" "${libraries[@]}" 2>/dev/null | grep -E 'warning:|error:'; }
