@@ -3,7 +3,8 @@
  *     make_model DIR LAYERS WIDTH FEED_FORWARD HEADS KV_HEADS VOCABULARY
  *
  * The tokenizer is copied in by the caller; the list of pieces is padded to VOCABULARY. Weights are normal, with the
- * spread of trained ones (0.02), from a fixed seed: the same arguments make the same bytes. */
+ * spread of trained ones (0.02), from a fixed seed: the same arguments make the same bytes. Beside the model lies
+ * imatrix.dat, an importance matrix in llama.cpp's older layout, spread over four powers of two. */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -117,6 +118,39 @@ static void write_safetensors(const char *dir, const struct entry *e, size_t n)
     free(head);
 }
 
+static void write_u32(FILE *to, uint32_t u)
+{
+    fwrite(&u, sizeof u, 1, to);
+}
+
+/* i32 entries; each: i32 bytes of the name, the name, i32 calls, i32 columns, f32 sums of squares; then i32 calls and
+ * the data set's name, as the older llama-imatrix writes it. */
+static void write_imatrix(const char *dir, uint64_t layers, uint64_t width, uint64_t ff)
+{
+    static const char *const names[] = { "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down" };
+    enum { NAMES = sizeof names / sizeof *names };
+    FILE *to = create(dir, "imatrix.dat");
+
+    write_u32(to, (uint32_t)layers * NAMES);
+    for (uint64_t i = 0; i < layers * NAMES; i++) {
+        char name[64];
+        uint64_t columns = i % NAMES == NAMES - 1 ? ff : width;
+        int n = snprintf(name, sizeof name, "blk.%d.%s.weight", (int)(i / NAMES), names[i % NAMES]);
+        write_u32(to, (uint32_t)n);
+        fwrite(name, 1, (size_t)n, to);
+        write_u32(to, 1);
+        write_u32(to, (uint32_t)columns);
+        for (uint64_t k = 0; k < columns; k++) {
+            float importance = exp2f((float)(next() & 0xffff) / 16384.0f);
+            fwrite(&importance, sizeof importance, 1, to);
+        }
+    }
+    write_u32(to, 1);
+    write_u32(to, 5);
+    fwrite("bench", 1, 5, to);
+    fclose(to);
+}
+
 int main(int argc, char **argv)
 {
     unsigned long long v[6];
@@ -132,6 +166,7 @@ int main(int argc, char **argv)
     e = calloc(v[0] * 9 + 8, sizeof *e);
     write_safetensors(argv[1], e, list(e, v[0], v[1], v[2], v[3], v[4], v[5]));
     free(e);
+    write_imatrix(argv[1], v[0], v[1], v[2]);
     config = create(argv[1], "config.json");
     fprintf(config, "{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"llama\", \"hidden_act\": \"silu\",\n"
             " \"bos_token_id\": 1, \"eos_token_id\": 2, \"rms_norm_eps\": 1e-05, \"rope_theta\": 10000.0, \"torch_dtype\": \"bfloat16\",\n"
