@@ -45,6 +45,7 @@ static const struct key_map keys[] = {
 static const struct key_demand demands[] = {
     { "model_type", "falcon|RefinedWeb|RefinedWebModel" },
     { "alibi", "false" },
+    { "bias", "false" },
     { "parallel_attn", "true" },
     { "num_ln_in_parallel_attn", "2" },
     { "ff_factor", "4" },
@@ -62,10 +63,10 @@ static const struct name_map tensors[] = {
       .when = "new_decoder_architecture" },
     { "transformer.h.{L}.ln_attn", "blk.{L}.attn_norm_2", .layout = LAYOUT_SAME, DIM_EMBD, DIM_NONE, .bias = ALWAYS,
       .when = "new_decoder_architecture" },
-    { "transformer.h.{L}.self_attention.query_key_value", "blk.{L}.attn_qkv", .layout = LAYOUT_GROUPS, DIM_QKV, DIM_EMBD, .bias = "bias" },
-    { "transformer.h.{L}.self_attention.dense", "blk.{L}.attn_output", .layout = LAYOUT_SAME, DIM_EMBD, DIM_Q, .bias = "bias" },
-    { "transformer.h.{L}.mlp.dense_h_to_4h", "blk.{L}.ffn_up", .layout = LAYOUT_SAME, DIM_FF, DIM_EMBD, .bias = "bias" },
-    { "transformer.h.{L}.mlp.dense_4h_to_h", "blk.{L}.ffn_down", .layout = LAYOUT_SAME, DIM_EMBD, DIM_FF, .bias = "bias" },
+    { "transformer.h.{L}.self_attention.query_key_value", "blk.{L}.attn_qkv", .layout = LAYOUT_GROUPS, DIM_QKV, DIM_EMBD },
+    { "transformer.h.{L}.self_attention.dense", "blk.{L}.attn_output", .layout = LAYOUT_SAME, DIM_EMBD, DIM_Q },
+    { "transformer.h.{L}.mlp.dense_h_to_4h", "blk.{L}.ffn_up", .layout = LAYOUT_SAME, DIM_FF, DIM_EMBD },
+    { "transformer.h.{L}.mlp.dense_4h_to_h", "blk.{L}.ffn_down", .layout = LAYOUT_SAME, DIM_EMBD, DIM_FF },
     {0}
 };
 

@@ -104,6 +104,18 @@ TEST(rename_llama3_biases_and_shards) { check_model("today"); }
 TEST(rename_linear_scaling_in_old_spelling) { check_model("yesterday"); }
 TEST(rename_mistral_tied_with_wide_heads) { check_model("mistral"); }
 TEST(rename_yarn) { check_model("yarn"); }
+TEST(rename_qwen2_yarn_in_shards) { check_model("qwen2"); }
+TEST(rename_qwen3_tied_and_biased) { check_model("qwen3"); }
+TEST(rename_gemma_f16_norms_in_old_spelling) { check_model("gemma"); }
+TEST(rename_gemma2) { check_model("gemma2"); }
+TEST(rename_gemma3_linear_in_old_spelling) { check_model("gemma3"); }
+TEST(rename_gpt2_untied_without_prefix) { check_model("gpt2"); }
+TEST(rename_starcoder) { check_model("starcoder"); }
+TEST(rename_starcoder2_without_biases) { check_model("starcoder2"); }
+TEST(rename_phi3_longrope_of_part_of_a_head) { check_model("phi3"); }
+TEST(rename_falcon_groups_and_two_norms) { check_model("falcon"); }
+TEST(rename_bloom_in_old_spelling) { check_model("bloom"); }
+TEST(rename_mistral3_text_of_a_multimodal_model) { check_model("mistral3"); }
 
 TEST(rename_passes_gguf_through)
 {
