@@ -16,6 +16,7 @@ LIBS     := libcjson:libcjson-dev zlib:zlib1g-dev libxxhash:libxxhash-dev libpcr
 PKGS     := $(foreach l,$(LIBS),$(firstword $(subst :, ,$(l))))
 NEED_LIBS := $(if $(filter clean help,$(MAKECMDGOALS)),,yes)
 ifeq ($(NEED_LIBS),yes)
+$(if $(shell command -v pkg-config),,$(error pkg-config was not found: install it with: sudo apt-get install -y pkg-config))
 $(foreach l,$(LIBS),$(if $(shell pkg-config --exists $(firstword $(subst :, ,$(l))) && echo yes),,\
   $(error $(firstword $(subst :, ,$(l))) was not found: install it with: sudo apt-get install -y $(lastword $(subst :, ,$(l))))))
 endif

@@ -49,6 +49,17 @@ static int open_regular(const char *path, uint64_t *nbytes, struct fail *f)
     return fd;
 }
 
+/* What `git clone` leaves when git-lfs is missing: three lines in place of the file. */
+static int refuse_pointer(const void *bytes, uint64_t n, struct fail *f)
+{
+    static const char start[] = "version https://git-lfs";
+
+    if (n < sizeof start - 1 || memcmp(bytes, start, sizeof start - 1) != 0)
+        return 0;
+    fail(f, FAIL_INPUT, "was not downloaded: it is a git-lfs pointer of %" PRIu64 " bytes", n);
+    return fail_hint(f, "run 'git lfs pull' in its directory, or download the file again");
+}
+
 int file_open(struct file *file, const char *path, struct fail *f)
 {
     static const uint8_t nothing[1];
@@ -70,6 +81,10 @@ int file_open(struct file *file, const char *path, struct fail *f)
     *file = (struct file){ .path = strdup(path), .data = map, .nbytes = nbytes };
     if (!file->path)
         arena_exhausted(strlen(path));
+    if (refuse_pointer(map, nbytes, f)) {
+        file_close(file);
+        return fail_in(f, path);
+    }
     return 0;
 }
 
@@ -131,7 +146,7 @@ char *file_read_text(const char *path, uint64_t limit, struct arena *a, size_t *
     } else {
         text = arena_raw(a, nbytes + 1);
         text[nbytes] = 0;
-        if (read_fully(fd, text, nbytes, f))
+        if (read_fully(fd, text, nbytes, f) || refuse_pointer(text, nbytes, f))
             text = NULL;
     }
     close(fd);

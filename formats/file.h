@@ -38,7 +38,7 @@ struct file {
 };
 
 /* Maps a regular file. Fails (FAIL_SYSTEM for the OS; FAIL_INPUT for a name that does not exist, a
- * directory, pipe or device). A file that is
+ * directory, pipe or device, and for a git-lfs pointer in place of the file). A file that is
  * cut short while mapped would raise SIGBUS: tools/ turns that into status 3. */
 int file_open(struct file *, const char *path, struct fail *);
 void file_close(struct file *);

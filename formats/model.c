@@ -138,17 +138,11 @@ static void close_map(void *file, size_t n)
     file_close(file);
 }
 
-/* What `git clone` leaves when git-lfs is missing: three lines in place of the weights. */
-static int refuse_pointer(const struct file *file, struct fail *f)
+static int refuse_empty(const struct file *file, struct fail *f)
 {
-    static const char start[] = "version https://git-lfs";
-
     if (file->nbytes == 0) {
         fail(f, FAIL_INPUT, "is empty");
         fail_hint(f, "download the file again");
-    } else if (file->nbytes >= sizeof start - 1 && memcmp(file->data, start, sizeof start - 1) == 0) {
-        fail(f, FAIL_INPUT, "was not downloaded: it is a git-lfs pointer of %" PRIu64 " bytes", file->nbytes);
-        fail_hint(f, "run 'git lfs pull' in its directory, or download the file again");
     }
     return fail_in(f, file->path), failed(f) ? -1 : 0;
 }
@@ -162,7 +156,7 @@ const struct file *mapped_model_add(struct model *m, const char *path, struct fa
     if (file_open(file, path, f))
         return NULL;
     arena_on_reset(a, close_map, file, 0);
-    if (refuse_pointer(file, f))
+    if (refuse_empty(file, f))
         return NULL;
     mm->map = arena_grow(a, mm->map, &mm->maps_cap, m->nfiles + 1, sizeof *mm->map);
     m->file = arena_grow(a, m->file, &mm->files_cap, m->nfiles + 1, sizeof *m->file);
@@ -329,7 +323,7 @@ static struct model *open_file(const char *path, struct fail *f)
 
     if (refuse_dangling(path, f) || file_open(&file, path, f))
         return NULL;
-    format = refuse_pointer(&file, f) ? NULL : format_of_file(&file);
+    format = refuse_empty(&file, f) ? NULL : format_of_file(&file);
     file_close(&file);
     if (failed(f))
         return NULL;

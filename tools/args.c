@@ -242,8 +242,8 @@ static int parse_option(struct args *a, const struct command *c, char **argv, in
                        : fail(f, FAIL_USAGE, "'%s' has no option '%s'", c->name, word);
     if (o->kind == FLAG && value)
         return fail(f, FAIL_USAGE, "--%s takes no value", o->name);
-    if (o->kind != FLAG && !value) {
-        if (*i + 1 >= argc)
+    if (o->kind != FLAG && (!value || !*value)) {
+        if (value || *i + 1 >= argc || !*argv[*i + 1])
             return fail(f, FAIL_USAGE, "--%s needs a value: %s", o->name, o->value);
         value = argv[++*i];
     }
