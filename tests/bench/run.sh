@@ -13,7 +13,7 @@ cd "$(dirname "$0")/../.." || exit 2
 dir=${BENCH_DIR:-build/bench} threads=${BENCH_THREADS:-2} python=${PEER_PYTHON:-python3} repeat=${BENCH_REPEAT:-3}
 bantam=$PWD/${BANTAM:-bantam} build=${BUILD:-build/gcc}
 parts=" ${BENCH_PARTS:-copy types matrix convert sources threads} "
-types=${BENCH_TYPES:-Q4_K_M Q6_K IQ4_XS IQ2_XS}
+types=${BENCH_TYPES:-Q4_K_M Q6_K IQ2_XS}
 [ "$types" != all ] || types="Q2_K Q2_K_S Q3_K_S Q3_K_M Q3_K_L Q4_K_S Q4_K_M Q5_K_S Q5_K_M Q6_K Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 TQ1_0 TQ2_0
     Q1_0 Q2_0 MXFP4_MOE IQ4_NL IQ4_XS IQ1_S IQ1_M IQ2_XXS IQ2_XS IQ2_S IQ2_M IQ3_XXS IQ3_XS IQ3_S IQ3_M"
 
