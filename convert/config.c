@@ -299,7 +299,7 @@ static int put_typed(struct conversion *c, const struct key_map *k, struct fail 
     double d = 0;
     bool found;
 
-    if (!item && !(k->flags & KEY_DEFAULT))
+    if (!item && !(k->flags & KEY_DEFAULT && (k->type == META_UINT32 || k->type == META_FLOAT32)))     /* defaults are numbers */
         return k->flags & KEY_OPTIONAL ? 0 : config_missing(k->from, f);
     switch (k->type) {
     case META_UINT32:
