@@ -11,7 +11,8 @@ static const struct key_map keys[] = {
     { .from = "n_layer", .to = "{arch}.block_count", .type = META_UINT32 },
     { .from = "n_head", .to = "{arch}.attention.head_count", .type = META_UINT32 },
     { .from = "n_head", .to = "{arch}.attention.head_count_kv", .type = META_UINT32 },
-    { .from = "layer_norm_epsilon", .to = "{arch}.attention.layer_norm_epsilon", .type = META_FLOAT32, .flags = KEY_DEFAULT, .fallback = 1e-5 },
+    { .from = "layer_norm_epsilon", .to = "{arch}.attention.layer_norm_epsilon", .type = META_FLOAT32,
+      .flags = KEY_DEFAULT, .fallback = 1e-5 },
     { .put = put_file_type },
     HIDDEN_VOCABULARY_KEY,
     {0}
@@ -29,9 +30,11 @@ static const struct name_map tensors[] = {
     { "transformer.ln_f", "output_norm", .layout = LAYOUT_SAME, DIM_EMBD, DIM_NONE, .bias = ALWAYS },
     { "lm_head", "output", .layout = LAYOUT_SAME, DIM_VOCAB, DIM_EMBD, .tied = "tie_word_embeddings=true" },
     { "transformer.h.{L}.input_layernorm", "blk.{L}.attn_norm", .layout = LAYOUT_SAME, DIM_EMBD, DIM_NONE, .bias = ALWAYS },
-    { "transformer.h.{L}.self_attention.query_key_value", "blk.{L}.attn_qkv", .layout = LAYOUT_GROUPS, DIM_QKV, DIM_EMBD, .bias = ALWAYS },
+    { "transformer.h.{L}.self_attention.query_key_value", "blk.{L}.attn_qkv", .layout = LAYOUT_GROUPS, DIM_QKV, DIM_EMBD,
+      .bias = ALWAYS },
     { "transformer.h.{L}.self_attention.dense", "blk.{L}.attn_output", .layout = LAYOUT_SAME, DIM_EMBD, DIM_Q, .bias = ALWAYS },
-    { "transformer.h.{L}.post_attention_layernorm", "blk.{L}.ffn_norm", .layout = LAYOUT_SAME, DIM_EMBD, DIM_NONE, .bias = ALWAYS },
+    { "transformer.h.{L}.post_attention_layernorm", "blk.{L}.ffn_norm", .layout = LAYOUT_SAME, DIM_EMBD, DIM_NONE,
+      .bias = ALWAYS },
     { "transformer.h.{L}.mlp.dense_h_to_4h", "blk.{L}.ffn_up", .layout = LAYOUT_SAME, DIM_FF, DIM_EMBD, .bias = ALWAYS },
     { "transformer.h.{L}.mlp.dense_4h_to_h", "blk.{L}.ffn_down", .layout = LAYOUT_SAME, DIM_EMBD, DIM_FF, .bias = ALWAYS },
     {0}

@@ -14,10 +14,12 @@ static const struct key_map keys[] = {
     { .from = "num_hidden_layers", .to = "{arch}.block_count", .type = META_UINT32 },
     { .from = "num_attention_heads", .to = "{arch}.attention.head_count", .type = META_UINT32 },
     { .from = "num_key_value_heads|num_attention_heads", .to = "{arch}.attention.head_count_kv", .type = META_UINT32 },
-    { .from = "rms_norm_eps", .to = "{arch}.attention.layer_norm_rms_epsilon", .type = META_FLOAT32, .flags = KEY_DEFAULT, .fallback = 1e-5 },
+    { .from = "rms_norm_eps", .to = "{arch}.attention.layer_norm_rms_epsilon", .type = META_FLOAT32,
+      .flags = KEY_DEFAULT, .fallback = 1e-5 },
     { .put = put_partial_rope },
     { .put = put_file_type },
-    { .from = "sliding_window", .to = "{arch}.attention.sliding_window", .type = META_UINT32, .flags = KEY_DEFAULT, .fallback = 0 },
+    { .from = "sliding_window", .to = "{arch}.attention.sliding_window", .type = META_UINT32,
+      .flags = KEY_DEFAULT, .fallback = 0 },
     HIDDEN_VOCABULARY_KEY,
     {0}
 };

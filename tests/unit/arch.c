@@ -61,3 +61,24 @@ TEST(arch_dim_multiplies_heads)
     CHECK_U64(arch_dim(&m, "llama", DIM_VOCAB), 0);
     arena_release(&a);
 }
+
+TEST(arch_dim_of_fused_matrices)
+{
+    struct arena a = {0};
+    struct meta m = {0};
+
+    meta_set_u32(&m, &a, "phi3.embedding_length", 24);
+    meta_set_u32(&m, &a, "phi3.feed_forward_length", 5);
+    meta_set_u32(&m, &a, "phi3.attention.head_count", 6);
+    meta_set_u32(&m, &a, "phi3.attention.head_count_kv", 2);
+    CHECK_U64(arch_dim(&m, "phi3", DIM_HEAD), 4);
+    CHECK_U64(arch_dim(&m, "phi3", DIM_QKV), 40);
+    CHECK_U64(arch_dim(&m, "phi3", DIM_FF2), 10);
+    arena_release(&a);
+}
+
+TEST(activations_have_the_names_of_transformers)
+{
+    CHECK(act_named("silu") == ACT_SILU && act_named("gelu") == ACT_GELU && act_named("gelu_new") == ACT_GELU_TANH);
+    CHECK(act_named("quick_gelu") < 0);
+}

@@ -170,3 +170,50 @@ TEST(op_finite_finds_one_in_many)
     CHECK(op_finite(x, 0));
     free(x);
 }
+
+/* ---- what only some families have ---- */
+TEST(alibi_slopes_for_any_number_of_heads)
+{
+    struct arena a = {0};
+    const float *eight = op_alibi_slopes(8, &a), *six = op_alibi_slopes(6, &a);
+
+    for (int h = 0; h < 8; h++)
+        CHECK(eight[h] == ldexpf(1, -(h + 1)));
+    CHECK(six[0] == 0.25f && six[3] == ldexpf(1, -8));              /* those of four heads ... */
+    CHECK(six[4] == 0.5f && six[5] == 0.125f);                      /* ... and between them */
+    arena_release(&a);
+}
+
+TEST(soft_caps_follow_tanh)
+{
+    float x[] = { 0, 1, -1, 25, -70, 400, 1e30f };
+    double want[7];
+
+    for (int i = 0; i < 7; i++)
+        want[i] = 30 * tanh((double)x[i] / 30);
+    op_softcap(x, 7, 30);
+    for (int i = 0; i < 7; i++)
+        CHECK(fabs((double)x[i] - want[i]) < 1e-5);
+}
+
+TEST(scales_repeat_with_their_period)
+{
+    float x[] = { 1, 2, 3, 4, 5, 6 };
+    const float by[] = { 10, 100 };
+
+    op_scale(x, 3, 2, by, 2);
+    CHECK(x[0] == 10 && x[1] == 20 && x[2] == 300 && x[3] == 400 && x[4] == 50 && x[5] == 60);
+}
+
+/* A token of distance d loses slope * d; the cap comes before it. */
+TEST(attention_with_slopes_and_cap)
+{
+    const float q[] = { 1, 1 }, k[] = { 3, 5 }, v[] = { 1, 0 }, slope[] = { 0.5f };
+    struct attention a = { .context = 2, .heads = 1, .kv_heads = 1, .key = 1, .value = 1, .scale = 1, .softcap = 2, .slope = slope };
+    double far = exp(2 * tanh(1.5) - 0.5), near = exp(2 * tanh(2.5));
+    float out[2];
+
+    op_attention(&a, q, k, v, 2, out);
+    CHECK(out[0] == 1);
+    CHECK(fabs((double)out[1] - far / (far + near)) < 1e-6);
+}
