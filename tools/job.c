@@ -6,6 +6,7 @@
 #include "convert/quantize.h"
 #include "convert/rename.h"
 #include "convert/unrename.h"
+#include "formats/file.h"
 #include "tokenizer/tokenizer.h"
 
 #include <ctype.h>
@@ -364,6 +365,8 @@ static int open_imatrix(struct job *j, struct fail *f)
 {
     const struct args *a = j->args;
 
+    if (a->out && path_same(a->imatrix, a->out))
+        return fail(f, FAIL_USAGE, "is the importance matrix that is read, and is never replaced"), fail_in(f, a->out);
     if (!(j->imatrix = imatrix_open(a->imatrix, f)))
         return -1;
     imatrix_select(j->imatrix, a->include_weights.item, a->exclude_weights.item);
