@@ -57,7 +57,8 @@ void arch_names(char *out, size_t nbytes)
 
     out[0] = '\0';
     for (size_t i = 0; i < arch_count() && at < nbytes; i++)
-        at += (size_t)snprintf(out + at, nbytes - at, "%s%s", at ? ", " : "", table[i]->name);
+        if (arch_named(table[i]->name) == table[i])             /* Mixtral is a llama too */
+            at += (size_t)snprintf(out + at, nbytes - at, "%s%s", at ? ", " : "", table[i]->name);
 }
 
 int act_named(const char *name)
@@ -110,6 +111,10 @@ uint64_t arch_dim(const struct meta *m, const char *name, enum dim d)
     case DIM_FF:      return ff;
     case DIM_FF2:     return 2 * ff;
     case DIM_CONTEXT: return key_u64(m, name, "context_length", 0);
+    case DIM_ONE:     return 1;
+    case DIM_EXPERTS: return key_u64(m, name, "expert_count", 0);
+    case DIM_FF_EXPERT: return key_u64(m, name, "expert_feed_forward_length", ff);
+    case DIM_FF_SHARED: return key_u64(m, name, "expert_shared_feed_forward_length", 0);
     case DIM_HEAD:    break;
     case DIM_Q:       n = heads; break;
     case DIM_KV:      n = kv; break;
@@ -135,35 +140,51 @@ int arch_check_heads(const struct meta *m, const char *name, struct fail *f)
     return 0;
 }
 
-bool arch_match(const char *pattern, const char *name, size_t n, uint64_t *layer)
+/* A number without leading zeros, of at most 9 digits; the characters it takes, 0: none. */
+static size_t read_number(const char *p, size_t n, uint64_t *out)
 {
-    const char *mark = strstr(pattern, "{L}"), *p;
-    size_t before = mark ? (size_t)(mark - pattern) : strlen(pattern), after = mark ? strlen(mark + 3) : 0, digits;
+    size_t i = 0;
 
-    *layer = 0;
-    if (n < before + after + (mark != NULL) || memcmp(pattern, name, before) != 0)
-        return false;
-    if (!mark)
-        return n == before;
-    p = name + before;
-    digits = n - before - after;
-    if (memcmp(mark + 3, p + digits, after) != 0 || digits > 9 || (*p == '0' && digits > 1))
-        return false;
-    for (; digits; digits--, p++) {
-        if (*p < '0' || *p > '9')
-            return false;
-        *layer = *layer * 10 + (uint64_t)(*p - '0');
-    }
-    return true;
+    *out = 0;
+    for (; i < n && i <= 9 && p[i] >= '0' && p[i] <= '9'; i++)
+        *out = *out * 10 + (uint64_t)(p[i] - '0');
+    return i > 9 || (i > 1 && *p == '0') ? 0 : i;
 }
 
-const char *arch_spell(struct arena *a, const char *pattern, uint64_t layer, bool bias)
+/* The number that a mark "{L}" or "{E}" at `pattern` stands for; NULL: there is no mark. */
+static uint64_t *marked(const char *pattern, struct place *p)
 {
-    const char *mark = strstr(pattern, "{L}"), *ending = bias ? ".bias" : ".weight";
+    return strncmp(pattern, "{L}", 3) == 0 ? &p->layer : strncmp(pattern, "{E}", 3) == 0 ? &p->expert : NULL;
+}
 
-    if (!mark)
-        return arena_printf(a, "%s%s", pattern, ending);
-    return arena_printf(a, "%.*s%" PRIu64 "%s%s", (int)(mark - pattern), pattern, layer, mark + 3, ending);
+bool arch_match(const char *pattern, const char *name, size_t n, struct place *place)
+{
+    const char *end = name + n;
+
+    *place = (struct place){ 0, 0 };
+    while (*pattern && name < end) {
+        uint64_t *number = marked(pattern, place);
+        size_t some = number ? read_number(name, (size_t)(end - name), number) : *pattern == *name;
+        if (!some)
+            return false;
+        name += some;
+        pattern += number ? 3 : 1;
+    }
+    return !*pattern && name == end;
+}
+
+const char *arch_spell(struct arena *a, const char *pattern, struct place place, const char *ending)
+{
+    const char *out = "";
+
+    while (*pattern) {
+        size_t n = strcspn(pattern, "{");
+        const uint64_t *number = marked(pattern + n, &place);
+        n += !number && pattern[n];                     /* another '{' */
+        out = number ? arena_printf(a, "%s%.*s%" PRIu64, out, (int)n, pattern, *number) : arena_printf(a, "%s%.*s", out, (int)n, pattern);
+        pattern += n + (number ? 3 : 0);
+    }
+    return arena_printf(a, "%s%s", out, ending);
 }
 
 static void print_shape(char *out, size_t room, int rank, const uint64_t *shape)
@@ -178,8 +199,10 @@ static void print_shape(char *out, size_t room, int rank, const uint64_t *shape)
 int arch_check_shape(const struct meta *m, const char *name, const struct name_map *map, const struct tensor *t, bool bias,
                      bool theirs, const char *implied_by, struct fail *f)
 {
-    bool turned = theirs && map->layout == LAYOUT_TRANSPOSED && !bias;
+    bool turned = theirs && map->layout == LAYOUT_TRANSPOSED && !bias, stacked = map->layout == LAYOUT_EXPERTS || map->layout == LAYOUT_EXPERTS_TRANSPOSED;
     uint64_t want[2] = { arch_dim(m, name, turned ? map->cols : map->rows), bias ? 0 : arch_dim(m, name, turned ? map->rows : map->cols) };
+    if (stacked && __builtin_mul_overflow(want[0], arch_dim(m, name, DIM_EXPERTS), &want[0]))
+        want[0] = 0;
     int rank = !bias && map->cols != DIM_NONE ? 2 : 1;
     char got_text[200], want_text[60];
 

@@ -20,6 +20,8 @@ enum layout {                   /* how the rows of an output tensor derive from 
     LAYOUT_GROUPS,                      /* queries, key and value of each key-value head -> all queries, all keys, all values */
     LAYOUT_TRANSPOSED,                  /* columns become rows; a bias stays */
     LAYOUT_PLUS_ONE,                    /* 1 is added to each weight */
+    LAYOUT_EXPERTS,                     /* experts one below the other -> one matrix behind the other, rank 3 */
+    LAYOUT_EXPERTS_TRANSPOSED,          /* ... where columns become rows in each */
 };
 
 /* A dimension of a weight, as the canonical metadata implies it (arch_dim). */
@@ -33,6 +35,10 @@ enum dim {
     DIM_HEAD,                   /* attention.key_length */
     DIM_FF2,                    /* 2 DIM_FF: gate and up in one matrix */
     DIM_CONTEXT,                /* {arch}.context_length */
+    DIM_ONE,                    /* a matrix of one row */
+    DIM_EXPERTS,                /* {arch}.expert_count */
+    DIM_FF_EXPERT,              /* {arch}.expert_feed_forward_length, if missing DIM_FF */
+    DIM_FF_SHARED,              /* {arch}.expert_shared_feed_forward_length */
 };
 
 /* config.json key -> canonical key, in the order in which they are written. `{arch}` in `to` stands for the
@@ -61,7 +67,9 @@ struct key_demand {
 };
 
 /* Their name, our name (both without ".weight"/".bias"; {L} stands for the layer), layout fix, our shape (outermost
- * first). The rest are conditions "[!]KEY[=true]": the config key is true (not true, with '!'); an absent key counts as
+ * first). With {E}, the number of an expert, in `theirs`, `rows` x `cols` is one expert's shape, and ours stacks all of a layer in a
+ * tensor of rank 3; the stacks of a layer follow each other in the table's order, where the last expert's tensor stands.
+ * `bare`: theirs has no ".weight". The rest are conditions "[!]KEY[=true]": the config key is true (not true, with '!'); an absent key counts as
  * false, or as true with "=true". `bias`: a ".bias" of `rows` items exists; NULL: never. `tied`: the tensor is
  * optional; NULL: never. `when`: the row applies; NULL: always. */
 struct name_map {
@@ -69,6 +77,7 @@ struct name_map {
     enum layout layout;
     enum dim rows, cols;
     const char *bias, *tied, *when;
+    bool bare;
 };
 #define ALWAYS "=true"
 
@@ -96,6 +105,12 @@ enum block_part {               /* what some families have and others do not */
     HAS_EMBEDDING_NORM = 1 << 6,        /* token_embd_norm */
     HAS_EMBEDDING_SCALE = 1 << 7,       /* embeddings are multiplied by the root of the width */
     HAS_ALIBI = 1 << 8,                 /* scores fall with the distance, by a slope for each head (arXiv 2108.12409) */
+    HAS_EXPERTS = 1 << 9,               /* ffn_*_exps and a router in the mlp's place: set by {arch}.expert_count, not by families */
+    HAS_EXPERT_SHARES = 1 << 10,        /* the weights of the experts chosen for a token are made to sum to one */
+    HAS_SHARED_EXPERT = 1 << 11,        /* ffn_*_shexp, weighted by the sigmoid of ffn_gate_inp_shexp, is added for all tokens */
+    HAS_BARE_NORMS = 1 << 12,           /* layer norms without biases */
+    HAS_OUTPUT_NORM_FIRST = 1 << 13,    /* what others call ffn_norm is attn_output_norm */
+    HAS_OUTPUT_NORMS = 1 << 14,         /* HAS_POST_NORMS under the names attn_output_norm and layer_output_norm */
 };
 
 /* All that verify/forward.c switches on; numbers (heads, eps, rope base) come from the canonical metadata. */
@@ -127,6 +142,7 @@ struct arch {
     bool no_space_prefix;               /* tokenizer.ggml.add_space_prefix is false, whatever the tokenizer says */
     uint32_t eot;                       /* tokenizer.ggml.eot_token_id, a constant of the family; 0: as the tokenizer says */
     struct block_shape block;
+    bool typed_router;                  /* ffn_gate_inp is of the type that other matrices get, not float32 */
     bool one_way;                       /* there is no way back to Hugging Face's names yet */
     /* What a table cannot say: refusals that look at several canonical keys at once. May be NULL. */
     int (*check)(const struct meta *canonical, const char *name, struct fail *);
@@ -150,11 +166,15 @@ uint64_t arch_heads(const struct meta *canonical, const char *name, bool kv);
 /* For `check`: heads divide evenly among key-value heads, and turn in pairs where the family has rotary positions. */
 int arch_check_heads(const struct meta *canonical, const char *name, struct fail *);
 
-/* The layer of a name of n characters (without ".weight") that follows the pattern; false: another name. */
-bool arch_match(const char *pattern, const char *name, size_t n, uint64_t *layer);
+struct place {                  /* numbers for {L} and {E}; 0 where a pattern has none */
+    uint64_t layer, expert;
+};
 
-/* The name for a layer, with ".weight" or ".bias". */
-const char *arch_spell(struct arena *, const char *pattern, uint64_t layer, bool bias);
+/* Where a name of n characters (without ".weight") that follows the pattern belongs; false: another name. */
+bool arch_match(const char *pattern, const char *name, size_t n, struct place *);
+
+/* The name for a place, with `ending`: ".weight", ".bias" or "". */
+const char *arch_spell(struct arena *, const char *pattern, struct place, const char *ending);
 
 /* Has `t` the shape that the canonical keys imply, theirs or ours? -1: FAIL_INPUT with both shapes; `implied_by` names where
  * they stand. */

@@ -156,7 +156,7 @@ static void ignore_words(struct conversion *c, const char *words, const char *wh
     for (const char *w = words + strspn(words, " "); *w; w += strspn(w, " ")) {
         size_t n = strcspn(w, " ");
         const char *name = arena_copy(c->arena, w, n);
-        if (cJSON_GetObjectItemCaseSensitive(c->config, name))
+        if (find_path(c->config, name, n))
             account_ignored(c->account, ACCOUNT_KEY, name, why);
         w += n;
     }
@@ -364,7 +364,7 @@ int put_head_dim(struct conversion *c, const struct key_map *k, struct fail *f)
 
 int put_rope_dims(struct conversion *c, const struct key_map *k, struct fail *f)
 {
-    uint64_t dim = meta_u64(&c->meta, config_key(c, "{arch}.attention.key_length"), 0);
+    uint64_t dim = arch_dim(&c->meta, c->arch->name, DIM_HEAD);
 
     (void)k;
     (void)f;

@@ -8,6 +8,8 @@
  * visited layer by layer and in byte order of their names, whatever their order in the file, because some rules count. */
 #include "convert/recipe.h"
 
+#include "convert/arch.h"
+
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <inttypes.h>
 #include <pcre2.h>
@@ -93,8 +95,9 @@ static const struct { const char *pattern; unsigned when; } kept[] = {
 };
 
 /* F32 in every converted file, beside tensors of one dimension and those not called "....weight". */
+#define ROUTER ".ffn_gate_inp.weight$"
 static const char *const converted_f32[] = {
-    "_norm.weight$", ".ffn_gate_inp.weight$", ".ffn_gate_inp_shexp.weight$", "^position_embd.weight$",
+    "_norm.weight$", ROUTER, ".ffn_gate_inp_shexp.weight$", "^position_embd.weight$",
     "^token_types.weight$", ".ssm_conv1d.weight$", ".shortconv.conv.weight$", ".time_mix_first.weight$",
     ".time_mix_w1.weight$", ".time_mix_w2.weight$", ".time_mix_decay_w1.weight$", ".time_mix_decay_w2.weight$",
     ".time_mix_lerp_fused.weight$", ".norm1.weight$", ".norm2.weight$", "^v.position_embd.weight$",
@@ -615,20 +618,23 @@ static bool is_float(const struct qtype *type)
     return strcmp(type->name, "f32") == 0 || strcmp(type->name, "f16") == 0 || strcmp(type->name, "bf16") == 0;
 }
 
-static bool stays_f32(const struct tensor *t)
+/* `m`: of the canonical model. */
+static bool stays_f32(const struct meta *m, const struct tensor *t)
 {
+    const struct arch *arch = arch_named(meta_str(m, "general.architecture", ""));
+
     if (t->rank <= 1 || !name_matches(t->name, ".weight$"))
         return true;
     for (size_t i = 0; i < COUNT(converted_f32); i++)
         if (name_matches(t->name, converted_f32[i]))
-            return true;
+            return !(arch && arch->typed_router && name_matches(t->name, ROUTER));
     return false;
 }
 
 /* `base` NULL: as the source, which F64 and other types that are no weights of GGUF are not. */
-static const struct qtype *choose_converted(const struct tensor *t, const struct qtype *base)
+static const struct qtype *choose_converted(const struct meta *m, const struct tensor *t, const struct qtype *base)
 {
-    if (stays_f32(t) || (!base && !is_float(t->type) && t->type->block == 1))
+    if (stays_f32(m, t) || (!base && !is_float(t->type) && t->type->block == 1))
         return qtype_named("f32");
     return base ? base : t->type;
 }
@@ -639,7 +645,7 @@ static const struct qtype *type_before(const struct model *m, const struct tenso
 {
     bool raw = m->format && strcmp(m->format->name, "gguf") != 0;
 
-    return raw ? choose_converted(t, NULL) : t->type;
+    return raw ? choose_converted(&m->meta, t, NULL) : t->type;
 }
 
 static int check_choice(const struct choosing *c, const struct tensor *t, const struct qtype *type, struct fail *f)
@@ -667,13 +673,14 @@ static int check_choice(const struct choosing *c, const struct tensor *t, const 
 
 static int choose_one(struct choosing *c, const struct tensor *t, struct recipe_choice *choice, struct fail *f)
 {
+    const struct meta *meta = c->options->meta ? c->options->meta : &c->model->meta;
     bool convert = c->options->as_converted && (c->recipe->traits & CONVERTER);
-    bool free = convert ? !stays_f32(t) : (c->base || (c->recipe->traits & CONVERTER)) && may_quantize(c, t);
+    bool free = convert ? !stays_f32(meta, t) : (c->base || (c->recipe->traits & CONVERTER)) && may_quantize(c, t);
     enum category category = find_category(t->name);
     const struct qtype *wanted = free ? choose_as_told(c, t, category) : NULL, *type;
 
     if (!wanted && convert)
-        wanted = choose_converted(t, c->base);
+        wanted = choose_converted(meta, t, c->base);
     else if (!wanted && free && c->base)
         wanted = choose_by_recipe(c, t, category, f);
     else if (!wanted)

@@ -11,7 +11,7 @@ enum { STRIP_NBYTES = 4 << 20 };        /* of a matrix that is transposed, at a 
 
 struct regroup regroup_of(const struct meta *m, const char *name, enum layout layout, bool bias, bool back)
 {
-    struct regroup g = { layout, arch_heads(m, name, layout == LAYOUT_ROPE_K), arch_heads(m, name, true), back };
+    struct regroup g = { layout, arch_dim(m, name, DIM_EXPERTS), arch_heads(m, name, layout == LAYOUT_ROPE_K), arch_heads(m, name, true), back };
 
     if (bias && layout == LAYOUT_TRANSPOSED)
         g.layout = LAYOUT_SAME;
@@ -33,8 +33,25 @@ const char *regroup_how(const struct regroup *g, struct arena *a)
         return "transposed";
     case LAYOUT_PLUS_ONE:
         return g->back ? "1 subtracted from each weight" : "1 added to each weight";
+    case LAYOUT_EXPERTS:
+        return arena_printf(a, "%" PRIu64 " experts taken apart", g->experts);
+    case LAYOUT_EXPERTS_TRANSPOSED:
+        return arena_printf(a, "%" PRIu64 " experts taken apart and transposed", g->experts);
     }
     return NULL;
+}
+
+/* Experts one below the other as matrices one behind the other. */
+static struct tensor experts_of(const struct regroup *g, const struct tensor *t)
+{
+    struct tensor out = *t;
+
+    assert(t->rank == 2 && g->experts && t->shape[0] % g->experts == 0);
+    out.rank = 3;
+    out.shape[0] = g->experts;
+    out.shape[1] = t->shape[0] / g->experts;
+    out.shape[2] = t->shape[1];
+    return out;
 }
 
 int regroup_tensor(const struct regroup *g, const struct tensor *t, struct tensor *out, struct fail *f)
@@ -44,9 +61,15 @@ int regroup_tensor(const struct regroup *g, const struct tensor *t, struct tenso
         out->shape[0] = t->shape[1];
         out->shape[1] = t->shape[0];
     }
+    if (g->layout == LAYOUT_EXPERTS || g->layout == LAYOUT_EXPERTS_TRANSPOSED)
+        *out = experts_of(g, t);
+    if (g->layout == LAYOUT_EXPERTS_TRANSPOSED) {
+        out->shape[1] = t->shape[1];
+        out->shape[2] = t->shape[0] / g->experts;
+    }
     if (g->layout == LAYOUT_PLUS_ONE)
         out->type = qtype_named("f32");
-    if (t->type->block != 1 && (g->layout == LAYOUT_TRANSPOSED || (g->layout != LAYOUT_SAME && t->rank == 1)))
+    if (t->type->block != 1 && (g->layout == LAYOUT_TRANSPOSED || g->layout == LAYOUT_EXPERTS_TRANSPOSED || (g->layout != LAYOUT_SAME && t->rank == 1)))
         return fail(f, FAIL_INPUT, "tensor '%s' is of type %s, whose blocks of weights cannot be taken apart", t->name, t->type->name);
     return 0;
 }
@@ -197,25 +220,42 @@ static void transpose(uint8_t *out, uint64_t stride, uint64_t at, const uint8_t 
         copy_strided(out + (c * stride + at) * nbytes, 1, in + (first + c) * nbytes, width, rows, nbytes);
 }
 
-static const void *transposed_rows(struct model *inner, const struct tensor *t, uint64_t first, uint64_t n, struct arena *tmp,
-                                   struct fail *f)
+/* Columns [first, first + n) of the `height` rows from `top` on, as rows. */
+static int transpose_part(struct model *inner, const struct tensor *t, uint64_t top, uint64_t height, uint64_t first, uint64_t n,
+                          uint8_t *out, struct fail *f)
 {
-    uint64_t height = t->shape[0], width = t->shape[1], some = STRIP_NBYTES / tensor_row_bytes(t);
+    uint64_t width = tensor_row(t), some = STRIP_NBYTES / tensor_row_bytes(t);
     size_t nbytes = (size_t)t->type->nbytes;
-    uint8_t *out = arena_raw(tmp, n * height * nbytes);
     struct arena strip = {0};
     const uint8_t *in = out;
 
     for (uint64_t row = 0, part; in && row < height; row += part) {
         part = some ? some : 1;
         part = part < height - row ? part : height - row;
-        in = model_rows(inner, t, row, part, &strip, f);
+        in = model_rows(inner, t, top + row, part, &strip, f);
         if (in)
             transpose(out, height, row, in, width, part, first, n, nbytes);
         arena_reset(&strip);
     }
     arena_release(&strip);
-    return in ? out : NULL;
+    return in ? 0 : -1;
+}
+
+/* Of `matrices` of equal height that stand one below the other. */
+static const void *transposed_rows(struct model *inner, const struct tensor *t, uint64_t matrices, uint64_t first, uint64_t n,
+                                   struct arena *tmp, struct fail *f)
+{
+    uint64_t height = t->shape[0] / matrices, width = t->shape[1];
+    size_t nbytes = (size_t)t->type->nbytes;
+    uint8_t *out = arena_raw(tmp, n * height * nbytes);
+
+    for (uint64_t done = 0, part; done < n; done += part) {
+        uint64_t column = (first + done) % width, left = width - column;
+        part = left < n - done ? left : n - done;
+        if (transpose_part(inner, t, (first + done) / width * height, height, column, part, out + done * height * nbytes, f))
+            return NULL;
+    }
+    return out;
 }
 
 /* In the precision that the reference computes in: that of the source if it is f16, float32 otherwise. */
@@ -239,14 +279,17 @@ const void *regroup_rows(const struct regroup *g, struct model *inner, const str
 {
     switch (g->layout) {
     case LAYOUT_SAME:
+    case LAYOUT_EXPERTS:
         break;
+    case LAYOUT_EXPERTS_TRANSPOSED:
+        return transposed_rows(inner, t, g->experts, first, n, tmp, f);
     case LAYOUT_ROPE_Q:
     case LAYOUT_ROPE_K:
         return pair_rows(g, inner, t, first, n, tmp, f);
     case LAYOUT_GROUPS:
         return group_rows(g, inner, t, first, n, tmp, f);
     case LAYOUT_TRANSPOSED:
-        return transposed_rows(inner, t, first, n, tmp, f);
+        return transposed_rows(inner, t, 1, first, n, tmp, f);
     case LAYOUT_PLUS_ONE:
         return shifted_rows(g, inner, t, first, n, tmp, f);
     }

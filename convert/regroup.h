@@ -8,7 +8,7 @@
  *     Hugging Face   q0 q1 k0 v0 | q2 q3 k1 v1
  *     GGUF           q0 q1 q2 q3 | k0 k1 | v0 v1
  * Transposed are matrices of GPT-2, whose layers multiply from the other side; 1 is added to norms of Gemma, which multiplies
- * by 1 + w. Rows are gathered when they are asked for; nothing holds a tensor. */
+ * by 1 + w. Experts that DBRX keeps in one matrix become one matrix each. Rows are gathered when they are asked for; nothing holds a tensor. */
 #ifndef BANTAM_REGROUP_H
 #define BANTAM_REGROUP_H
 
@@ -16,6 +16,7 @@
 
 struct regroup {
     enum layout layout;
+    uint64_t experts;           /* EXPERTS: divides the rows of the source */
     uint64_t heads, kv_heads;   /* ROPE: `heads` divides the rows into heads of an even number; GROUPS: both do */
     bool back;                  /* false: to GGUF's order; true: to Hugging Face's */
 };

@@ -19,6 +19,7 @@ struct source {
     const struct tensor *theirs;
     const float *data;
     struct regroup regroup;
+    const struct tensor *const *part;   /* LAYOUT_SAME only: the matrices that follow each other in it; NULL: `theirs` is all */
 };
 
 struct renamed {
@@ -28,6 +29,28 @@ struct renamed {
 };
 
 /* ---- rows ---- */
+/* Rows that may lie in several of the matrices; those of one are handed on as they are. */
+static const void *stacked_rows(struct model *inner, const struct tensor *const *part, uint64_t first, uint64_t n, struct arena *tmp,
+                                struct fail *f)
+{
+    uint64_t height = tensor_rows(part[0]);
+    size_t nbytes = tensor_row_bytes(part[0]);
+    uint8_t *out;
+
+    if (n == 0 || first / height == (first + n - 1) / height)
+        return model_rows(inner, part[first / height], first % height, n, tmp, f);
+    out = arena_raw(tmp, n * nbytes);
+    for (uint64_t done = 0, some; done < n; done += some) {
+        uint64_t row = first + done, left = height - row % height;
+        some = left < n - done ? left : n - done;
+        const void *in = model_rows(inner, part[row / height], row % height, some, tmp, f);
+        if (!in)
+            return NULL;
+        memcpy(out + done * nbytes, in, some * nbytes);
+    }
+    return out;
+}
+
 static const void *rename_rows(struct model *m, const struct tensor *t, uint64_t first, uint64_t n, struct arena *tmp,
                                struct fail *f)
 {
@@ -36,6 +59,8 @@ static const void *rename_rows(struct model *m, const struct tensor *t, uint64_t
 
     if (s->data)
         return s->data + first * tensor_row(t);
+    if (s->part)
+        return stacked_rows(r->inner, s->part, first, n, tmp, f);
     return regroup_rows(&s->regroup, r->inner, s->theirs, first, n, tmp, f);
 }
 
@@ -58,6 +83,8 @@ struct mapping {
     uint64_t layers;
     size_t nnames;
     bool *found;                /* nnames * layers * 2; names without {L} use layer 0 */
+    const struct tensor ***part;        /* nnames * layers: of names with {E}, the experts found so far; NULL: none yet */
+    uint64_t experts, *waiting; /* of each layer, how many tensors of experts have not been seen */
     size_t ntensors;
 };
 
@@ -71,30 +98,88 @@ static struct tensor *add_tensor(struct mapping *g, const char *name, struct sou
     return t;
 }
 
-static int map_tensor(struct mapping *g, const struct name_map *map, const struct tensor *t, uint64_t layer, bool bias,
+static int map_tensor(struct mapping *g, const struct name_map *map, const struct tensor *t, struct place at, bool bias,
                       struct fail *f)
 {
     struct arena *a = g->c->arena;
     struct regroup regroup = regroup_of(&g->c->meta, g->c->arch->name, map->layout, bias, false);
-    const char *name = arch_spell(a, map->ours, layer, bias);
-    bool *found = &g->found[((size_t)(map - g->c->arch->tensors) * g->layers + (layer < g->layers ? layer : 0)) * 2 + bias];
+    const char *name = arch_spell(a, map->ours, at, bias ? ".bias" : ".weight");
+    bool *found = &g->found[((size_t)(map - g->c->arch->tensors) * g->layers + at.layer) * 2 + bias];
     struct tensor view;
 
-    if (layer >= g->layers)
-        return fail(f, FAIL_INPUT, "tensor '%s' belongs to layer %" PRIu64 ", but num_hidden_layers is %" PRIu64, t->name, layer,
-                    g->layers);
     if (bias && !config_true(g->c, map->bias))
         return fail(f, FAIL_INPUT, "tensor '%s' is a bias, but config.json does not say that there are any%s%s%s", t->name,
                     map->bias ? " ('" : "", map->bias ? map->bias : "", map->bias ? "' is not true)" : "");
     if (*found)
         return fail(f, FAIL_INPUT, "tensor '%s' is there under two names", t->name);
-    if (arch_check_shape(&g->c->meta, g->c->arch->name, map, t, bias, true, "config.json", f) || regroup_tensor(&regroup, t, &view, f))
+    if (arch_check_shape(&g->c->meta, g->c->arch->name, map, t, bias, true, "config.json", f) ||
+        regroup_tensor(&regroup, t, &view, f))
         return -1;
     *found = true;
     g->r->base.tensor[g->ntensors] = view;
-    add_tensor(g, name, (struct source){ t, NULL, regroup });
+    add_tensor(g, name, (struct source){ .theirs = t, .regroup = regroup });
     account_used(g->c->account, ACCOUNT_TENSOR, t->name, name, regroup_how(&regroup, a));
     return 0;
+}
+
+static bool is_expert(const struct name_map *map)
+{
+    return strstr(map->theirs, "{E}") != NULL;
+}
+
+/* All experts of a layer are there: its stacks take their place in the list. */
+static void add_stacks(struct mapping *g, struct place at)
+{
+    for (size_t i = 0; i < g->nnames; i++) {
+        const struct name_map *map = &g->c->arch->tensors[i];
+        const struct tensor **part = g->part[i * g->layers + at.layer];
+        struct tensor *t;
+        if (!part)
+            continue;
+        g->r->base.tensor[g->ntensors] = *part[0];
+        t = add_tensor(g, arch_spell(g->c->arena, map->ours, at, ".weight"), (struct source){ .theirs = part[0], .part = part });
+        t->rank = 3;
+        t->shape[0] = g->experts;
+        t->shape[1] = part[0]->shape[0];
+        t->shape[2] = part[0]->shape[1];
+    }
+}
+
+static int map_expert(struct mapping *g, const struct name_map *map, const struct tensor *t, struct place at, bool bias, struct fail *f)
+{
+    struct arena *a = g->c->arena;
+    const struct tensor ***stack = &g->part[(size_t)(map - g->c->arch->tensors) * g->layers + at.layer], *first = NULL;
+
+    if (bias)
+        return 0;                                           /* stays pending */
+    if (at.expert >= g->experts)
+        return fail(f, FAIL_INPUT, "tensor '%s' belongs to expert %" PRIu64 ", but config.json says that there are %" PRIu64, t->name,
+                    at.expert, g->experts);
+    if (arch_check_shape(&g->c->meta, g->c->arch->name, map, t, false, true, "config.json", f))
+        return -1;
+    if (!*stack)
+        *stack = arena_array(a, const struct tensor *, g->experts);
+    if ((*stack)[at.expert])
+        return fail(f, FAIL_INPUT, "tensor '%s' is there under two names", t->name);
+    for (uint64_t e = 0; e < g->experts && !first; e++)
+        first = (*stack)[e];
+    if (first && first->type != t->type)
+        return fail(f, FAIL_INPUT, "tensor '%s' is of type %s, but '%s' of type %s, and they become one", t->name, t->type->name,
+                    first->name, first->type->name);
+    (*stack)[at.expert] = t;
+    account_used(g->c->account, ACCOUNT_TENSOR, t->name, arch_spell(a, map->ours, at, ".weight"),
+                 arena_printf(a, "matrix %" PRIu64 " of %" PRIu64, at.expert, g->experts));
+    if (--g->waiting[at.layer] == 0)
+        add_stacks(g, at);
+    return 0;
+}
+
+static int map_place(struct mapping *g, const struct name_map *map, const struct tensor *t, struct place at, bool bias, struct fail *f)
+{
+    if (at.layer >= g->layers)
+        return fail(f, FAIL_INPUT, "tensor '%s' belongs to layer %" PRIu64 ", but num_hidden_layers is %" PRIu64, t->name, at.layer,
+                    g->layers);
+    return (is_expert(map) ? map_expert : map_tensor)(g, map, t, at, bias, f);
 }
 
 /* The name as the table spells it. */
@@ -121,20 +206,30 @@ static bool is_like(const char *name, const char *pattern)
 static int place_tensor(struct mapping *g, const struct tensor *t, struct fail *f)
 {
     const char *name = spelled(g, t->name), *dot = strrchr(name, '.');
-    bool bias = dot && strcmp(dot, ".bias") == 0;
-    uint64_t layer;
+    bool bias = dot && strcmp(dot, ".bias") == 0, bare = !bias && !(dot && strcmp(dot, ".weight") == 0);
+    size_t n = bare ? strlen(name) : (size_t)(dot - name);
+    struct place at;
 
     for (const char *const *e = g->c->arch->ignored_tensors; *e; e++)
         if (is_like(name, *e)) {
             account_ignored(g->c->account, ACCOUNT_TENSOR, t->name, "not part of the text model, or follows from the rest");
             return 0;
         }
-    if (!bias && !(dot && strcmp(dot, ".weight") == 0))
-        return 0;                                           /* stays pending */
     for (const struct name_map *map = g->c->arch->tensors; map->theirs; map++)
-        if ((!map->when || config_true(g->c, map->when)) && arch_match(map->theirs, name, (size_t)(dot - name), &layer))
-            return map_tensor(g, map, t, layer, bias, f);
-    return 0;
+        if (map->bare == bare && (!map->when || config_true(g->c, map->when)) && arch_match(map->theirs, name, n, &at))
+            return map_place(g, map, t, at, bias, f);
+    return 0;                                               /* stays pending */
+}
+
+/* Of a name with {E}, the first expert of a layer that was not found; g->experts: none is missing. */
+static uint64_t missing_expert(const struct mapping *g, size_t name, uint64_t layer)
+{
+    const struct tensor **part = g->part[name * g->layers + layer];
+    uint64_t e = 0;
+
+    while (e < g->experts && part && part[e])
+        e++;
+    return e;
 }
 
 static int check_missing(struct mapping *g, struct fail *f)
@@ -144,10 +239,12 @@ static int check_missing(struct mapping *g, struct fail *f)
         uint64_t layers = strstr(map->theirs, "{L}") ? g->layers : 1;
         for (uint64_t layer = 0; layer < layers; layer++)
             for (int bias = 0; bias < 2; bias++) {
+                struct place at = { layer, is_expert(map) && !bias ? missing_expert(g, i, layer) : 0 };
                 bool wanted = bias ? config_true(g->c, map->bias) : !config_true(g->c, map->tied);
-                if (!wanted || (map->when && !config_true(g->c, map->when)) || g->found[(i * g->layers + layer) * 2 + (size_t)bias])
+                if (!wanted || (map->when && !config_true(g->c, map->when)) ||
+                    (is_expert(map) ? at.expert == g->experts : g->found[(i * g->layers + layer) * 2 + (size_t)bias]))
                     continue;
-                fail(f, FAIL_INPUT, "tensor '%s' is missing", arch_spell(g->c->arena, map->theirs, layer, bias));
+                fail(f, FAIL_INPUT, "tensor '%s' is missing", arch_spell(g->c->arena, map->theirs, at, bias ? ".bias" : map->bare ? "" : ".weight"));
                 if (map->tied && !bias)
                     fail_hint(f, "'%.*s' in config.json would say that the model has none", (int)strcspn(map->tied, "="), map->tied);
                 return -1;
@@ -187,11 +284,32 @@ static void add_generated(struct mapping *g)
 {
     for (size_t i = 0; i < g->c->ngenerated; i++) {
         const struct generated *e = &g->c->generated[i];
-        struct tensor *t = add_tensor(g, e->name, (struct source){ NULL, e->data, { LAYOUT_SAME, 0, 0, false } });
+        struct tensor *t = add_tensor(g, e->name, (struct source){ .data = e->data });
         t->type = qtype_named("f32");
         t->rank = 1;
         t->shape[0] = e->n;
     }
+}
+
+/* Room for what is found. Every layer has all experts, which bounds the stacks by the tensors that there are. */
+static int prepare(struct mapping *g, struct fail *f)
+{
+    uint64_t most = g->r->inner->ntensors, kinds = 0;
+
+    for (; g->c->arch->tensors[g->nnames].theirs; g->nnames++)
+        kinds += is_expert(&g->c->arch->tensors[g->nnames]);
+    if (g->layers == 0 || g->layers > most)
+        return fail(f, FAIL_INPUT, "num_hidden_layers is %" PRIu64 ", and the weight files hold %" PRIu64 " tensors", g->layers, most);
+    g->experts = arch_dim(&g->c->meta, g->c->arch->name, DIM_EXPERTS);
+    if (kinds && (g->experts == 0 || g->experts > most / g->layers))
+        return fail(f, FAIL_INPUT, "config.json says that there are %" PRIu64 " experts in %" PRIu64 " layers, and the weight files hold %"
+                    PRIu64 " tensors", g->experts, g->layers, most);
+    g->found = arena_array(g->c->arena, bool, g->nnames * g->layers * 2);
+    g->part = arena_array(g->c->arena, const struct tensor **, g->nnames * g->layers);
+    g->waiting = arena_array(g->c->arena, uint64_t, g->layers);
+    for (uint64_t layer = 0; layer < g->layers; layer++)
+        g->waiting[layer] = kinds * g->experts;
+    return 0;
 }
 
 static int map_tensors(struct renamed *r, struct conversion *c, struct fail *f)
@@ -200,14 +318,10 @@ static int map_tensors(struct renamed *r, struct conversion *c, struct fail *f)
     size_t most = r->inner->ntensors + c->ngenerated;
     struct ordered *o = order_tensors(r->inner, c->arena);
 
-    while (c->arch->tensors[g.nnames].theirs)
-        g.nnames++;
-    if (g.layers == 0 || g.layers > r->inner->ntensors)     /* also bounds the array of flags */
-        return fail(f, FAIL_INPUT, "num_hidden_layers is %" PRIu64 ", and the weight files hold %zu tensors", g.layers,
-                    r->inner->ntensors);
+    if (prepare(&g, f))
+        return -1;
     for (size_t i = 0; i < r->inner->ntensors; i++)
         account_expect(c->account, ACCOUNT_TENSOR, o[i].t->name);
-    g.found = arena_array(c->arena, bool, g.nnames * g.layers * 2);
     r->base.tensor = arena_array(c->arena, struct tensor, most);
     r->source = arena_array(c->arena, struct source, most);
     add_generated(&g);
@@ -277,6 +391,11 @@ static int set_general(struct renamed *r, struct conversion *c, struct fail *f)
     s.generation = path_exists(generation) ? json_read(generation, CONFIG_MAX_BYTES, a, &broken) : NULL;
     for (size_t i = 0; i < r->base.ntensors; i++)
         s.weights += tensor_weights(&r->base.tensor[i]);
+    for (size_t i = 0; i < r->base.ntensors; i++)
+        if (r->base.tensor[i].rank == 3) {
+            s.experts = r->base.tensor[i].shape[0];
+            s.expert_weights += tensor_weights(&r->base.tensor[i]) / s.experts;
+        }
     meta_set_str(&r->base.meta, a, "general.architecture", c->arch->name);
     meta_copy(&r->base.meta, a, &c->early);
     general_keys(&s, &r->base.meta, a);

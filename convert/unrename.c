@@ -44,16 +44,17 @@ static int place(struct unnamed *u, struct reversal *r, const struct arch *arch,
 {
     const char *dot = strrchr(t->name, '.');
     bool bias = dot && strcmp(dot, ".bias") == 0;
-    uint64_t layer, layers = meta_u64(&r->from->meta, arena_printf(r->arena, "%s.block_count", arch->name), 0);
+    struct place at;
+    uint64_t layers = meta_u64(&r->from->meta, arena_printf(r->arena, "%s.block_count", arch->name), 0);
 
     if (!bias && !(dot && strcmp(dot, ".weight") == 0))
         return 0;                                           /* stays pending */
     for (const struct name_map *map = arch->tensors; map->ours; map++) {
         struct tensor *out = &u->base.tensor[u->base.ntensors];
-        if (!arch_match(map->ours, t->name, (size_t)(dot - t->name), &layer))
+        if (!arch_match(map->ours, t->name, (size_t)(dot - t->name), &at))
             continue;
-        if (layer >= layers)
-            return fail(f, FAIL_INPUT, "tensor '%s' belongs to layer %" PRIu64 ", but block_count is %" PRIu64, t->name, layer, layers);
+        if (at.layer >= layers)
+            return fail(f, FAIL_INPUT, "tensor '%s' belongs to layer %" PRIu64 ", but block_count is %" PRIu64, t->name, at.layer, layers);
         if (bias && !map->bias)
             return 0;
         struct origin *o = &u->origin[u->base.ntensors];
@@ -61,7 +62,7 @@ static int place(struct unnamed *u, struct reversal *r, const struct arch *arch,
         if (arch_check_shape(&r->from->meta, arch->name, map, t, bias, false, "the metadata", f) ||
             regroup_tensor(&o->regroup, t, out, f))
             return -1;
-        out->name = arch_spell(r->arena, map->theirs, layer, bias);
+        out->name = arch_spell(r->arena, map->theirs, at, bias ? ".bias" : ".weight");
         out->file = 0;
         out->offset = u->base.ntensors++;
         account_used(r->account, ACCOUNT_TENSOR, t->name, out->name, regroup_how(&o->regroup, r->arena));
@@ -86,8 +87,8 @@ static int check_present(const struct unnamed *u, struct reversal *r, const stru
         name_index_add(&have, r->arena, u->base.tensor[i].name);
     for (const struct name_map *map = arch->tensors; map->theirs; map++) {
         const char *bias = condition_key(r, map->bias), *tied = condition_key(r, map->tied);
-        bool biased = bias && name_index_find(&have, arch_spell(r->arena, map->theirs, 0, true)) >= 0,
-             present = name_index_find(&have, arch_spell(r->arena, map->theirs, 0, false)) >= 0;
+        bool biased = bias && name_index_find(&have, arch_spell(r->arena, map->theirs, (struct place){0}, ".bias")) >= 0,
+             present = name_index_find(&have, arch_spell(r->arena, map->theirs, (struct place){0}, ".weight")) >= 0;
         if (bias && *bias && !cJSON_GetObjectItemCaseSensitive(r->config, bias))
             cJSON_AddBoolToObject(r->config, bias, biased);
         if (tied)
@@ -95,9 +96,9 @@ static int check_present(const struct unnamed *u, struct reversal *r, const stru
         for (uint64_t layer = 0; layer < (strstr(map->ours, "{L}") ? layers : 1); layer++)
             for (int ending = 0; ending < 2; ending++) {
                 bool wanted = ending ? bias && (!*bias || cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(r->config, bias))) : !tied;
-                const char *name = arch_spell(r->arena, map->theirs, layer, ending);
+                const char *name = arch_spell(r->arena, map->theirs, (struct place){ .layer = layer }, ending ? ".bias" : ".weight");
                 if (wanted && name_index_find(&have, name) < 0)
-                    return fail(f, FAIL_INPUT, "tensor '%s' is missing", arch_spell(r->arena, map->ours, layer, ending));
+                    return fail(f, FAIL_INPUT, "tensor '%s' is missing", arch_spell(r->arena, map->ours, (struct place){ .layer = layer }, ending ? ".bias" : ".weight"));
             }
     }
     return 0;

@@ -23,19 +23,28 @@ enum {
 struct affine {
     const struct tensor *w, *b;     /* b: NULL if there is none */
     size_t first, rows;
+    size_t expert;                  /* the matrix of a tensor of rank 3 */
+};
+
+/* Of experts, tensors of rank 3. */
+struct mlp {
+    struct affine gate, up, down;
 };
 
 struct layer {
     struct affine attn_norm, attn_norm_2, q, k, v, q_norm, k_norm, o, attn_post_norm;
-    struct affine ffn_norm, gate, up, down, ffn_post_norm;
+    struct affine ffn_norm, ffn_post_norm, router, shared_gate;
+    struct mlp mlp, experts, shared;
 };
 
 /* MIXED: what attention hands to o. */
-enum length { NONE, ONE, WIDTH, QUERY, KEY, VALUE, QUERY_KEY, QKV, HEAD, MIXED, HIDDEN, HIDDEN_2, LENGTHS };
+enum length { NONE, ONE, WIDTH, QUERY, KEY, VALUE, QUERY_KEY, QKV, HEAD, MIXED, HIDDEN, HIDDEN_2, EXPERTS, EXPERT_HIDDEN, SHARED_HIDDEN,
+              LENGTHS };
 enum {
     NORM = 1,                       /* biased only by layer norm, and then always */
     GATED = 2,                      /* only in a gated mlp */
     OPTIONAL = 4,
+    STACK = 8,                      /* of rank 3: `whole` rows for each expert */
 };
 
 static const struct part {
@@ -59,13 +68,24 @@ static const struct part {
     { "attn_k_norm", AT(k_norm), ONE, HEAD, NONE, NONE, HAS_QK_NORM, 0, NORM },
     { "attn_output", AT(o), WIDTH, MIXED, NONE, NONE, 0, 0, 0 },
     { "post_attention_norm", AT(attn_post_norm), ONE, WIDTH, NONE, NONE, HAS_POST_NORMS, 0, NORM },
-    { "ffn_norm", AT(ffn_norm), ONE, WIDTH, NONE, NONE, 0, HAS_PARALLEL_MLP, NORM },
-    { "ffn_gate", AT(gate), HIDDEN, WIDTH, NONE, NONE, 0, HAS_FUSED_GATE, GATED },
-    { "ffn_up", AT(up), HIDDEN, WIDTH, NONE, NONE, 0, HAS_FUSED_GATE, 0 },
-    { "ffn_up", AT(gate), HIDDEN_2, WIDTH, NONE, HIDDEN, HAS_FUSED_GATE, 0, 0 },
-    { "ffn_up", AT(up), HIDDEN_2, WIDTH, HIDDEN, HIDDEN, HAS_FUSED_GATE, 0, 0 },
-    { "ffn_down", AT(down), WIDTH, HIDDEN, NONE, NONE, 0, 0, 0 },
+    { "attn_output_norm", AT(attn_post_norm), ONE, WIDTH, NONE, NONE, HAS_OUTPUT_NORMS, 0, NORM },
+    { "ffn_norm", AT(ffn_norm), ONE, WIDTH, NONE, NONE, 0, HAS_PARALLEL_MLP | HAS_OUTPUT_NORM_FIRST, NORM },
+    { "attn_output_norm", AT(ffn_norm), ONE, WIDTH, NONE, NONE, HAS_OUTPUT_NORM_FIRST, 0, NORM },
+    { "ffn_gate", AT(mlp.gate), HIDDEN, WIDTH, NONE, NONE, 0, HAS_FUSED_GATE | HAS_EXPERTS, GATED },
+    { "ffn_up", AT(mlp.up), HIDDEN, WIDTH, NONE, NONE, 0, HAS_FUSED_GATE | HAS_EXPERTS, 0 },
+    { "ffn_up", AT(mlp.gate), HIDDEN_2, WIDTH, NONE, HIDDEN, HAS_FUSED_GATE, HAS_EXPERTS, 0 },
+    { "ffn_up", AT(mlp.up), HIDDEN_2, WIDTH, HIDDEN, HIDDEN, HAS_FUSED_GATE, HAS_EXPERTS, 0 },
+    { "ffn_down", AT(mlp.down), WIDTH, HIDDEN, NONE, NONE, 0, HAS_EXPERTS, 0 },
+    { "ffn_gate_inp", AT(router), EXPERTS, WIDTH, NONE, NONE, HAS_EXPERTS, 0, 0 },
+    { "ffn_gate_exps", AT(experts.gate), EXPERT_HIDDEN, WIDTH, NONE, NONE, HAS_EXPERTS, 0, STACK | GATED },
+    { "ffn_up_exps", AT(experts.up), EXPERT_HIDDEN, WIDTH, NONE, NONE, HAS_EXPERTS, 0, STACK },
+    { "ffn_down_exps", AT(experts.down), WIDTH, EXPERT_HIDDEN, NONE, NONE, HAS_EXPERTS, 0, STACK },
+    { "ffn_gate_inp_shexp", AT(shared_gate), ONE, WIDTH, NONE, NONE, HAS_EXPERTS | HAS_SHARED_EXPERT, 0, 0 },
+    { "ffn_gate_shexp", AT(shared.gate), SHARED_HIDDEN, WIDTH, NONE, NONE, HAS_EXPERTS | HAS_SHARED_EXPERT, 0, GATED },
+    { "ffn_up_shexp", AT(shared.up), SHARED_HIDDEN, WIDTH, NONE, NONE, HAS_EXPERTS | HAS_SHARED_EXPERT, 0, 0 },
+    { "ffn_down_shexp", AT(shared.down), WIDTH, SHARED_HIDDEN, NONE, NONE, HAS_EXPERTS | HAS_SHARED_EXPERT, 0, 0 },
     { "post_ffw_norm", AT(ffn_post_norm), ONE, WIDTH, NONE, NONE, HAS_POST_NORMS, 0, NORM },
+    { "layer_output_norm", AT(ffn_post_norm), ONE, WIDTH, NONE, NONE, HAS_OUTPUT_NORMS, 0, NORM },
 #undef AT
 };
 
@@ -76,6 +96,9 @@ struct stream {
     struct attention attention;
     size_t window;                  /* of the layers that have one; 0: none */
     float eps, softcap;             /* softcap: of the logits; 0: none */
+    float clamp;                    /* of queries, keys and values; 0: none */
+    float embedding_scale, logit_scale;
+    size_t experts_used;            /* for each token */
     size_t length[LENGTHS], layers, vocabulary;
     struct affine embedding, embedding_norm, positions, output_norm, output;
     struct layer *layer;
@@ -141,11 +164,12 @@ static int read_attention(struct stream *s, struct fail *f)
         return fail(f, FAIL_INPUT, "%zu heads of %zu and %zu numbers are too many", a->heads, a->key, a->value);
     a->context = s->context;
     s->window = meta_u64(&s->model->meta, key_of(s, "attention.sliding_window"), s->block.window);
-    a->scale = (float)(1 / sqrt((double)(s->layers == s->block.wide_scale_layers ? width / a->heads : a->key)));
+    a->scale = (float)number(s, "attention.output_scale", 1 / sqrt((double)(s->layers == s->block.wide_scale_layers ? width / a->heads : a->key)));
+    s->clamp = (float)number(s, "attention.clamp_kqv", 0);
     a->softcap = (float)number(s, "attn_logit_softcapping", 0);
     s->softcap = (float)number(s, "final_logit_softcapping", 0);
-    if (!(a->softcap >= 0 && s->softcap >= 0))
-        return fail(f, FAIL_INPUT, "a soft cap under '%s' is negative", s->family);
+    if (!(a->softcap >= 0 && s->softcap >= 0 && s->clamp >= 0))
+        return fail(f, FAIL_INPUT, "a cap under '%s' is negative", s->family);
     s->length[HEAD] = a->key;
     s->length[QUERY] = a->heads * a->key;
     s->length[KEY] = a->kv_heads * a->key;
@@ -223,6 +247,21 @@ static int read_activation(struct stream *s, struct fail *f)
     return 0;
 }
 
+/* Of a mixture; without the key for their number there are none. */
+static int read_experts(struct stream *s, struct fail *f)
+{
+    if (meta_u64(&s->model->meta, key_of(s, "expert_count"), 0) == 0)
+        return 0;
+    s->block.has |= HAS_EXPERTS;
+    if (read_length(s, "expert_count", 0, &s->length[EXPERTS], f) != 0 ||
+        read_length(s, "expert_used_count", 0, &s->experts_used, f) != 0 ||
+        read_length(s, "expert_feed_forward_length", s->length[HIDDEN], &s->length[EXPERT_HIDDEN], f) != 0)
+        return -1;
+    if (s->experts_used > s->length[EXPERTS])
+        return fail(f, FAIL_INPUT, "of %zu experts %zu cannot be used", s->length[EXPERTS], s->experts_used);
+    return s->block.has & HAS_SHARED_EXPERT ? read_length(s, "expert_shared_feed_forward_length", 0, &s->length[SHARED_HIDDEN], f) : 0;
+}
+
 static int read_hyperparameters(struct stream *s, struct fail *f)
 {
     static const char *const eps_keys[] = {
@@ -235,8 +274,6 @@ static int read_hyperparameters(struct stream *s, struct fail *f)
     if (!arch)
         return fail(f, FAIL_INPUT, "there is no forward pass for models of architecture '%s'", s->family);
     s->block = arch->block;
-    if (meta_u64(&s->model->meta, key_of(s, "expert_count"), 0) > 0)
-        return fail(f, FAIL_INPUT, "there is no forward pass for mixtures of experts ('%s')", key_of(s, "expert_count"));
     s->eps = (float)number(s, eps_keys[s->block.norm], -1);
     if (!(s->eps >= 0))
         return fail(f, FAIL_INPUT, "the metadata lacks '%s'", key_of(s, eps_keys[s->block.norm]));
@@ -244,8 +281,11 @@ static int read_hyperparameters(struct stream *s, struct fail *f)
     if (meta_str(&s->model->meta, key_of(s, "hidden_activation"), NULL) && read_activation(s, f) != 0)
         return -1;
     if (read_length(s, "block_count", 0, &s->layers, f) != 0 || read_length(s, "embedding_length", 0, &s->length[WIDTH], f) != 0 ||
-        read_length(s, "feed_forward_length", 0, &s->length[HIDDEN], f) != 0 || read_attention(s, f) != 0)
+        read_length(s, "feed_forward_length", 0, &s->length[HIDDEN], f) != 0 || read_attention(s, f) != 0 ||
+        read_experts(s, f) != 0)
         return -1;
+    s->embedding_scale = (float)number(s, "embedding_scale", s->block.has & HAS_EMBEDDING_SCALE ? sqrt((double)s->length[WIDTH]) : 1);
+    s->logit_scale = (float)number(s, "logit_scale", 1);
     return s->block.rope == ROPE_NONE ? 0 : read_rope(s, f);
 }
 
@@ -259,7 +299,7 @@ static int find(struct stream *s, const char *name, size_t rows, size_t width, b
 
     if (!t)
         return needed ? fail(f, FAIL_INPUT, "tensor '%s' is missing", name) : 0;
-    if (t->rank != (rows == 1 ? 1 : 2) || tensor_rows(t) != rows || tensor_row(t) != width)
+    if (!(t->rank == 2 || (t->rank == 1 && rows == 1)) || tensor_rows(t) != rows || tensor_row(t) != width)
         return fail(f, FAIL_INPUT, "tensor '%s' has %" PRIu64 " rows of %" PRIu64 ", the metadata imply %zu of %zu", name,
                     tensor_rows(t), tensor_row(t), rows, width);
     return 0;
@@ -274,7 +314,23 @@ static int find_affine(struct stream *s, const char *stem, size_t rows, size_t w
     out->rows = rows;
     if (find(s, weight, rows, width, !(flags & OPTIONAL), &out->w, f) != 0)
         return -1;
-    return find(s, bias, 1, rows == 1 ? width : rows, out->w && flags & NORM && s->block.norm == NORM_LAYER, &out->b, f);
+    return find(s, bias, 1, rows == 1 ? width : rows, out->w && flags & NORM && s->block.norm == NORM_LAYER && !(s->block.has & HAS_BARE_NORMS),
+                &out->b, f);
+}
+
+/* A tensor with a matrix of `rows` x `width` for each expert. */
+static int find_stack(struct stream *s, const char *stem, size_t rows, size_t width, struct affine *out, struct fail *f)
+{
+    const char *name = arena_printf(&s->arena, "%s.weight", stem);
+    const struct tensor *t = out->w = model_tensor(s->model, name);
+
+    out->rows = rows;
+    if (!t)
+        return fail(f, FAIL_INPUT, "tensor '%s' is missing", name);
+    if (t->rank != 3 || t->shape[0] != s->length[EXPERTS] || t->shape[1] != rows || t->shape[2] != width)
+        return fail(f, FAIL_INPUT, "tensor '%s' is not %zu matrices of %zu rows of %zu, which the metadata imply", name,
+                    s->length[EXPERTS], rows, width);
+    return 0;
 }
 
 static int find_layer(struct stream *s, size_t index, struct fail *f)
@@ -287,7 +343,8 @@ static int find_layer(struct stream *s, size_t index, struct fail *f)
         struct affine *a = (struct affine *)((char *)l + p->at);
         if ((p->flags & GATED && s->block.mlp != MLP_GATED) || (s->block.has & p->with) != p->with || s->block.has & p->without)
             continue;
-        if (find_affine(s, stem, s->length[p->whole], s->length[p->width], p->flags, a, f) != 0)
+        if (p->flags & STACK ? find_stack(s, stem, s->length[p->whole], s->length[p->width], a, f)
+                             : find_affine(s, stem, s->length[p->whole], s->length[p->width], p->flags, a, f))
             return -1;
         if (p->rows != NONE) {
             a->first = s->length[p->first];
@@ -377,12 +434,15 @@ static size_t largest(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* Floats that a token needs while it passes a layer: see attention_block() and mlp_block(). */
+/* Floats that a token needs while it passes a layer: see attention_block(), mlp_block() and mixture(). */
 static size_t temporaries(const struct stream *s)
 {
     const size_t *n = s->length;
 
-    return 3 * n[WIDTH] + largest(n[QUERY] + n[KEY] + n[VALUE] + n[MIXED], 2 * n[HIDDEN]);
+    size_t hidden = largest(n[HIDDEN], largest(n[EXPERT_HIDDEN], n[SHARED_HIDDEN]));
+
+    return 3 * n[WIDTH] + largest(n[QUERY] + n[KEY] + n[VALUE] + n[MIXED],
+                                  2 * hidden + (n[EXPERTS] ? 2 * n[WIDTH] + n[EXPERTS] + 4 * s->experts_used : 0));
 }
 
 static int check_tokens(const struct stream *s, struct fail *f)
@@ -487,7 +547,7 @@ static void observe(struct stream *s, const struct tensor *t, size_t expert, con
  * several in one matrix once. */
 static int product(struct stream *s, const struct affine *a, const float *x, size_t n, float *y, struct fail *f)
 {
-    size_t rows = a->rows, width = tensor_row(a->w), panel_nbytes = OPS_PANEL * width * sizeof(float);
+    size_t rows = a->rows, first = a->first + a->expert * rows, width = tensor_row(a->w), panel_nbytes = OPS_PANEL * width * sizeof(float);
     size_t slab = OPS_PANEL * largest(1, SLAB_NBYTES / panel_nbytes);
     const float *bias = NULL;
     int bad = vector(s, a->b, &bias, f);
@@ -495,10 +555,10 @@ static int product(struct stream *s, const struct affine *a, const float *x, siz
     arena_reset(&s->slab);
     float *w = arena_raw(&s->slab, (slab < rows ? slab : rows) * width * sizeof *w);
     if (a->first == 0)
-        observe(s, a->w, 0, x, n);
+        observe(s, a->w, a->expert, x, n);
     for (size_t r = 0; r < rows && !bad; r += slab) {
         size_t some = rows - r < slab ? rows - r : slab;
-        bad = rows_decode(s->model, a->w, a->first + r, some, w, f);
+        bad = rows_decode(s->model, a->w, first + r, some, w, f);
         if (!bad)
             op_product(x, n, width, w, some, y + r, rows);
     }
@@ -536,11 +596,10 @@ static int add_positions(struct stream *s, struct fail *f)
 int stream_embed(struct stream *s, struct fail *f)
 {
     size_t n = s->nchunks * s->context, width = s->length[WIDTH];
-    float scale = (float)sqrt((double)width);
     int bad = rows_gather(s->model, s->embedding.w, s->tokens, n, s->hidden, f);
 
-    if (!bad && s->block.has & HAS_EMBEDDING_SCALE)
-        op_scale(s->hidden, n, width, &scale, 1);
+    if (!bad && s->embedding_scale != 1)
+        op_scale(s->hidden, n, width, &s->embedding_scale, 1);
     if (!bad && s->positions.w)
         bad = add_positions(s, f);
     if (!bad)
@@ -567,8 +626,14 @@ static int attention_block(struct stream *s, const struct layer *l, float *x, si
     float *q = buffer(s, n, s->length[QUERY]), *k = buffer(s, n, s->length[KEY]), *v = buffer(s, n, s->length[VALUE]);
 
     if (norm(s, &l->attn_norm, x, n, y, f) != 0 || product(s, &l->q, y, n, q, f) != 0 ||
-        product(s, &l->k, y, n, k, f) != 0 || product(s, &l->v, y, n, v, f) != 0 ||
-        norm(s, &l->q_norm, q, n * a->heads, q, f) != 0 || norm(s, &l->k_norm, k, n * a->kv_heads, k, f) != 0)
+        product(s, &l->k, y, n, k, f) != 0 || product(s, &l->v, y, n, v, f) != 0)
+        return -1;
+    if (s->clamp > 0) {
+        op_clamp(q, n * s->length[QUERY], s->clamp);
+        op_clamp(k, n * s->length[KEY], s->clamp);
+        op_clamp(v, n * s->length[VALUE], s->clamp);
+    }
+    if (norm(s, &l->q_norm, q, n * a->heads, q, f) != 0 || norm(s, &l->k_norm, k, n * a->kv_heads, k, f) != 0)
         return -1;
     inner.window = has_window(s, l) ? s->window : 0;
     op_rope(s->block.rope, table, s->rope.rot, s->context, q, n, a->heads, a->key);
@@ -582,18 +647,91 @@ static int attention_block(struct stream *s, const struct layer *l, float *x, si
     return 0;
 }
 
-/* x += Wdown (act(Wgate norm(in)) * Wup norm(in)), or without a gate x += Wdown act(Wup norm(in)) */
-static int mlp_block(struct stream *s, const struct layer *l, const float *in, float *x, size_t n, struct fail *f)
+/* y = Wdown (act(Wgate x) * Wup x), or without a gate Wdown act(Wup x), for n rows; y may be x. `hidden` has room for two rows of
+ * the mlp's own length for each. */
+static int mlp(struct stream *s, struct mlp m, size_t expert, const float *x, size_t n, float *hidden, float *y, struct fail *f)
 {
     bool gated = s->block.mlp == MLP_GATED;
-    float *y = buffer(s, n, s->length[WIDTH]), *up = buffer(s, n, s->length[HIDDEN]);
-    float *gate = gated ? buffer(s, n, s->length[HIDDEN]) : up;
+    float *up = hidden, *gate = gated ? hidden + n * m.up.rows : up;
 
-    if (norm(s, &l->ffn_norm, in, n, y, f) != 0 || product(s, &l->up, y, n, up, f) != 0 ||
-        (gated && product(s, &l->gate, y, n, gate, f) != 0))
+    m.gate.expert = m.up.expert = m.down.expert = expert;
+    if (product(s, &m.up, x, n, up, f) != 0 || (gated && product(s, &m.gate, x, n, gate, f) != 0))
         return -1;
-    op_activate(s->block.act, gate, gated ? up : NULL, n * s->length[HIDDEN]);
-    if (product(s, &l->down, gate, n, y, f) != 0 || norm(s, &l->ffn_post_norm, y, n, y, f) != 0)
+    op_activate(s->block.act, gate, gated ? up : NULL, n * m.up.rows);
+    return product(s, &m.down, gate, n, y, f);
+}
+
+/* Which experts n tokens are sent to, in the tokens' order, and the weight of what comes back. */
+struct routes {
+    int32_t *expert, *token;        /* n x used; of one expert, the tokens ... */
+    float *weight, *share;          /* ... and their weights */
+};
+
+/* The tokens of an expert, at most one of a token's choices, into r->token and r->share; their number. */
+static size_t tokens_of(const struct stream *s, const struct routes *r, size_t expert, size_t n)
+{
+    size_t some = 0;
+
+    for (size_t i = 0; i < n * s->experts_used; i++)
+        if ((size_t)r->expert[i] == expert) {
+            r->token[some] = (int32_t)(i / s->experts_used);
+            r->share[some++] = r->weight[i];
+        }
+    return some;
+}
+
+/* sum += sigmoid(Wgate x) mlp(x) for every token. `out` is room for n rows. */
+static int shared_expert(struct stream *s, const struct layer *l, const float *x, size_t n, float *hidden, float *out, float *sum,
+                         struct fail *f)
+{
+    float *share = buffer(s, n, 1);
+
+    if (mlp(s, l->shared, 0, x, n, hidden, out, f) != 0 || product(s, &l->shared_gate, x, n, share, f) != 0)
+        return -1;
+    op_sigmoid(share, n);
+    op_add_scaled(sum, NULL, share, out, n, s->length[WIDTH]);
+    return 0;
+}
+
+/* y = the sum over the experts that each of the n rows of y is sent to, expert after expert, each decoded once. */
+static int mixture(struct stream *s, const struct layer *l, float *y, size_t n, struct fail *f)
+{
+    size_t width = s->length[WIDTH], experts = s->length[EXPERTS], used = s->experts_used;
+    float *logits = buffer(s, n, experts), *in = buffer(s, n, width), *sum = buffer(s, n, width);
+    float *hidden = buffer(s, n, 2 * largest(s->length[EXPERT_HIDDEN], s->length[SHARED_HIDDEN]));
+    struct routes r = { arena_raw(&s->work, n * used * sizeof *r.expert), arena_raw(&s->work, n * sizeof *r.token),
+                        buffer(s, n, used), buffer(s, n, 1) };
+
+    if (product(s, &l->router, y, n, logits, f) != 0)
+        return -1;
+    if (!op_finite(logits, n * experts))
+        return fail(f, FAIL_INPUT, "the numbers of '%s', which choose experts, are not finite", l->router.w->name);
+    op_route(logits, n, experts, used, s->block.has & HAS_EXPERT_SHARES, r.expert, r.weight);
+    memset(sum, 0, n * width * sizeof *sum);
+    for (size_t e = 0; e < experts; e++) {
+        size_t some = tokens_of(s, &r, e, n);
+        op_gather(y, r.token, some, width, in);
+        if (some && mlp(s, l->experts, e, in, some, hidden, in, f) != 0)
+            return -1;
+        op_add_scaled(sum, r.token, r.share, in, some, width);
+    }
+    if (s->block.has & HAS_SHARED_EXPERT && shared_expert(s, l, y, n, hidden, in, sum, f) != 0)
+        return -1;
+    memcpy(y, sum, n * width * sizeof *y);
+    return 0;
+}
+
+/* x += mlp(norm(in)) */
+static int mlp_block(struct stream *s, const struct layer *l, const float *in, float *x, size_t n, struct fail *f)
+{
+    float *y = buffer(s, n, s->length[WIDTH]);
+
+    if (norm(s, &l->ffn_norm, in, n, y, f) != 0)
+        return -1;
+    if (s->block.has & HAS_EXPERTS ? mixture(s, l, y, n, f)
+                                   : mlp(s, l->mlp, 0, y, n, buffer(s, n, 2 * s->length[HIDDEN]), y, f))
+        return -1;
+    if (norm(s, &l->ffn_post_norm, y, n, y, f) != 0)
         return -1;
     op_add(x, y, NULL, n, s->length[WIDTH]);
     return 0;
@@ -660,6 +798,8 @@ int stream_logits(struct stream *s, const size_t *at, size_t n, float *logits, s
     for (size_t i = 0; i < n; i++)
         memcpy(x + i * width, hidden_at(s, at[i]), width * sizeof *x);
     bad = norm(s, &s->output_norm, x, n, x, f) != 0 || product(s, &s->output, x, n, logits, f) != 0;
+    if (!bad && s->logit_scale != 1)
+        op_scale(logits, n, s->vocabulary, &s->logit_scale, 1);
     if (!bad && s->softcap > 0)
         op_softcap(logits, n * s->vocabulary, s->softcap);
     if (!bad && !op_finite(logits, n * s->vocabulary))

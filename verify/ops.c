@@ -323,6 +323,82 @@ static void attend(const struct attention *a, float slope, const float *q, const
                 (blasint)wide, v + low * v_stride, (blasint)v_stride, 0, out + first * out_stride, (blasint)out_stride);
 }
 
+/* ---- mixtures of experts ---- */
+
+/* The place of the largest of n numbers, the first of equals. */
+static size_t largest_of(float *x, size_t n)
+{
+    size_t best = 0;
+
+    for (size_t i = 1; i < n; i++)
+        if (x[i] > x[best])
+            best = i;
+    return best;
+}
+
+static void route_row(float *x, size_t experts, size_t used, bool shares, int32_t *index, float *weight)
+{
+    double sum = 0;
+
+    op_softmax(x, experts);
+    for (size_t i = 0; i < used; i++) {
+        size_t best = largest_of(x, experts);
+        index[i] = (int32_t)best;
+        weight[i] = x[best];
+        sum += (double)x[best];
+        x[best] = -1;
+    }
+    for (size_t i = 0; shares && i < used; i++)
+        weight[i] = (float)((double)weight[i] / sum);
+}
+
+void op_route(const float *x, size_t n, size_t experts, size_t used, bool shares, int32_t *index, float *weight)
+{
+#pragma omp parallel
+    {
+        struct arena tmp = {0};
+        float *row = arena_raw(&tmp, experts * sizeof *row);
+#pragma omp for
+        for (size_t t = 0; t < n; t++) {
+            memcpy(row, x + t * experts, experts * sizeof *row);
+            route_row(row, experts, used, shares, index + t * used, weight + t * used);
+        }
+        arena_release(&tmp);
+    }
+}
+
+void op_gather(const float *from, const int32_t *row, size_t n, size_t width, float *to)
+{
+#pragma omp parallel for
+    for (size_t i = 0; i < n; i++)
+        memcpy(to + i * width, from + (size_t)row[i] * width, width * sizeof *to);
+}
+
+void op_add_scaled(float *to, const int32_t *row, const float *by, const float *y, size_t n, size_t width)
+{
+#pragma omp parallel for
+    for (size_t i = 0; i < n; i++) {
+        float *out = to + (row ? (size_t)row[i] : i) * width;
+        for (size_t k = 0; k < width; k++)
+            out[k] += by[i] * y[i * width + k];
+    }
+}
+
+void op_clamp(float *x, size_t n, float limit)
+{
+#pragma omp parallel for
+    for (size_t i = 0; i < n; i++)
+        x[i] = x[i] > limit ? limit : x[i] < -limit ? -limit : x[i];
+}
+
+void op_sigmoid(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)(1 / (1 + exp(-(double)x[i])));
+}
+
+/* ---- attention over all sequences ---- */
+
 void op_attention(const struct attention *a, const float *q, const float *k, const float *v, size_t n, float *out)
 {
     size_t sequences = n / a->context, blocks = pieces(a->context, QUERIES), group = a->heads / a->kv_heads;

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
     OPS_PANEL = 512,            /* rows of a weight in one BLAS call: panels start at multiples of this */
@@ -34,6 +35,22 @@ void op_add(float *x, const float *y, const float *bias, size_t n, size_t width)
 
 /* Row t of n rows of `width` is multiplied by by[t % period]. In parallel. */
 void op_scale(float *x, size_t n, size_t width, const float *by, size_t period);
+
+/* Each of n rows of `experts` numbers becomes a choice of `used` experts, the largest of its softmax (the lower of equals), and their
+ * probabilities, which `shares` makes sum to one: n x used of each. In parallel. */
+void op_route(const float *x, size_t n, size_t experts, size_t used, bool shares, int32_t *index, float *weight);
+
+/* to[i] = from[row[i]], for n rows of `width`. In parallel. */
+void op_gather(const float *from, const int32_t *row, size_t n, size_t width, float *to);
+
+/* to[row[i]] += by[i] * y[i], for n rows of `width`; no row twice; `row` NULL: row i. In parallel. */
+void op_add_scaled(float *to, const int32_t *row, const float *by, const float *y, size_t n, size_t width);
+
+/* Every number into [-limit, limit]. In parallel. */
+void op_clamp(float *x, size_t n, float limit);
+
+/* x = 1 / (1 + exp(-x)). By one thread. */
+void op_sigmoid(float *x, size_t n);
 
 /* x = cap * tanh(x / cap), in place; cap > 0. By one thread. */
 void op_softcap(float *x, size_t n, float cap);

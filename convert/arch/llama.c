@@ -54,6 +54,6 @@ const struct arch arch_llama = {
     .tensors = tensors,
     .ignored_keys = ignored_keys,
     .ignored_tensors = ignored_tensors,
-    .block = { .norm = NORM_RMS, .rope = ROPE_PAIRS, .act = ACT_SILU, .mlp = MLP_GATED },
+    .block = { .norm = NORM_RMS, .rope = ROPE_PAIRS, .act = ACT_SILU, .mlp = MLP_GATED, .has = HAS_EXPERT_SHARES },
     .check = arch_check_heads,
 };

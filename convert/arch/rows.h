@@ -33,6 +33,13 @@
     { "model.layers.{L}.mlp.up_proj", "blk.{L}.ffn_up", .layout = LAYOUT_SAME, DIM_FF, DIM_EMBD, .bias = mlp_bias }, \
     { "model.layers.{L}.mlp.down_proj", "blk.{L}.ffn_down", .layout = LAYOUT_SAME, DIM_EMBD, DIM_FF, .bias = mlp_bias }
 
+/* A router and experts in the place of MLP_ROWS; the order of the last three is that in which converters write them. */
+#define QWEN_EXPERT_ROWS \
+    { "model.layers.{L}.mlp.gate", "blk.{L}.ffn_gate_inp", .layout = LAYOUT_SAME, DIM_EXPERTS, DIM_EMBD }, \
+    { "model.layers.{L}.mlp.experts.{E}.down_proj", "blk.{L}.ffn_down_exps", .layout = LAYOUT_SAME, DIM_EMBD, DIM_FF_EXPERT }, \
+    { "model.layers.{L}.mlp.experts.{E}.gate_proj", "blk.{L}.ffn_gate_exps", .layout = LAYOUT_SAME, DIM_FF_EXPERT, DIM_EMBD }, \
+    { "model.layers.{L}.mlp.experts.{E}.up_proj", "blk.{L}.ffn_up_exps", .layout = LAYOUT_SAME, DIM_FF_EXPERT, DIM_EMBD }
+
 /* The sizes that most families write first, in this order. */
 #define SIZE_KEYS \
     { .from = "num_hidden_layers", .to = "{arch}.block_count", .type = META_UINT32 }, \
@@ -41,6 +48,11 @@
     { .from = "intermediate_size", .to = "{arch}.feed_forward_length", .type = META_UINT32 }, \
     { .from = "num_attention_heads", .to = "{arch}.attention.head_count", .type = META_UINT32 }, \
     { .from = "num_key_value_heads|num_attention_heads", .to = "{arch}.attention.head_count_kv", .type = META_UINT32 }
+#define EXPERT_KEYS \
+    { .from = "num_local_experts|num_experts", .to = "{arch}.expert_count", .type = META_UINT32 }, \
+    { .from = "num_experts_per_tok", .to = "{arch}.expert_used_count", .type = META_UINT32 }
+/* Of the training of routers. */
+#define ROUTER_TRAINING "router_aux_loss_coef", "output_router_logits", "router_jitter_noise"
 /* For shapes only: the header of these families does not say it. */
 #define HIDDEN_VOCABULARY_KEY \
     { .from = "vocab_size", .to = "{arch}.vocab_size", .type = META_UINT32, .flags = KEY_HIDDEN, .back = back_vocab_size }

@@ -9,7 +9,7 @@ TEST(arch_is_found_by_name_and_class)
     CHECK(!arch_of_class("LlamaForSequenceClassification"));
     for (size_t i = 0; i < arch_count(); i++) {
         const struct arch *a = arch_at(i);
-        CHECK(arch_named(a->name) == a);
+        CHECK(strcmp(arch_named(a->name)->name, a->name) == 0);          /* the first of that name */
         CHECK(a->hf_classes[0]);
         for (const char *const *c = a->hf_classes; *c; c++)
             CHECK(arch_of_class(*c) == a);
@@ -37,6 +37,22 @@ TEST(arch_names_are_invertible)
             for (const struct name_map *u = arch_at(i)->tensors; u < t; u++)
                 CHECK(strcmp(t->theirs, u->theirs) != 0 && (strcmp(t->ours, u->ours) != 0 || excluded(t->when, u->when)));
         }
+}
+
+TEST(arch_names_of_experts)
+{
+    struct arena a = {0};
+    struct place p;
+
+    CHECK(arch_match("a.{L}.b.{E}.c", "a.12.b.0.c", 10, &p) && p.layer == 12 && p.expert == 0);
+    CHECK(!arch_match("a.{L}.b.{E}.c", "a.12.b.01.c", 11, &p));
+    CHECK(!arch_match("a.{L}.b.{E}.c", "a.12.b..c", 9, &p));
+    CHECK(!arch_match("a.{L}.b.{E}.c", "a.12.b.3.cc", 11, &p));
+    CHECK(!arch_match("a.{L}.b.{E}.c", "a.1234567890.b.3.c", 18, &p));
+    CHECK(!arch_match("a.{L}", "a.", 2, &p));
+    CHECK_STR(arch_spell(&a, "a.{L}.b.{E}.c", (struct place){ 12, 3 }, ".weight"), "a.12.b.3.c.weight");
+    CHECK_STR(arch_spell(&a, "a{b", (struct place){ 0, 0 }, ""), "a{b");
+    arena_release(&a);
 }
 
 TEST(arch_keys_are_typed)

@@ -89,11 +89,67 @@ TEST(forward_of_several_blocks_of_queries_and_groups)
     CHECK(worst_error(&c, 33, 70) < 2e-6);      /* 2310 tokens: two groups */
 }
 
-TEST(forward_does_not_depend_on_threads)
+#define MIXTURE { .layers = 2, .width = 32, .heads = 4, .kv_heads = 2, .key = 8, .value = 8, .ff = 48, .vocabulary = 61, .experts = 5, .used = 2 }
+
+TEST(forward_of_a_mixture_equals_the_formulas)
 {
-    struct tiny c = { .layers = 1, .width = 64, .heads = 4, .kv_heads = 2, .key = 16, .value = 16, .ff = 600, .vocabulary = 1100 };
+    struct tiny c[] = { MIXTURE, MIXTURE, MIXTURE, MIXTURE };
+
+    c[1].used = 1;
+    c[2].used = 5;
+    c[3].experts = 40, c[3].type = "q8_0", c[3].ff = 64;        /* experts that no token is sent to */
+    for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
+        double error = worst_error(&c[i], 2, 37);
+        if (!(error < 2e-6))
+            test_failed(__FILE__, __LINE__, "variant %zu is off by %g of the largest logit", i, error);
+    }
+    c[0].layers = 1;
+    CHECK(worst_error(&c[0], 33, 70) < 2e-6);                   /* two groups */
+}
+
+struct routed {
+    size_t router, tokens[5], wrong;
+};
+
+static void note_expert(void *ctx, const struct tensor *t, size_t expert, const float *x, size_t n)
+{
+    struct routed *r = ctx;
+
+    if (strcmp(t->name, "blk.0.ffn_gate_inp.weight") == 0)
+        r->router += n;
+    if (strcmp(t->name, "blk.0.ffn_down_exps.weight") == 0)
+        r->tokens[expert] += n;
+    r->wrong += (t->rank == 3) != (strstr(t->name, "_exps") != NULL) || (expert && t->rank != 3) || !isfinite((double)x[0]);
+}
+
+TEST(forward_shows_which_expert_gets_what)
+{
+    struct tiny c = MIXTURE;
     struct model *m = tiny_model(&c);
-    int32_t *tokens = tiny_tokens(600, c.vocabulary, 1);
+    int32_t *tokens = tiny_tokens(90, c.vocabulary, 3);
+    struct routed r = {0};
+    struct stream_options options = { .observe = note_expert, .ctx = &r };
+    struct fail f = {0};
+    float *logits = all_logits(m, tokens, 3, 30, &options, &f);
+    size_t total = 0;
+
+    for (size_t e = 0; e < 5; e++) {
+        CHECK(r.tokens[e] < 90);
+        total += r.tokens[e];
+    }
+    CHECK(logits != NULL);
+    CHECK_U64(r.router, 90);
+    CHECK_U64(total, 2 * 90);
+    CHECK_U64(r.wrong, 0);
+    free(logits);
+    free(tokens);
+    model_close(m);
+}
+
+static void check_threads(const struct tiny *c)
+{
+    struct model *m = tiny_model(c);
+    int32_t *tokens = tiny_tokens(600, c->vocabulary, 1);
     struct fail f = {0};
     int before = omp_get_max_threads();
     float *first = NULL;
@@ -101,7 +157,7 @@ TEST(forward_does_not_depend_on_threads)
     for (int threads = 1; threads <= 3; threads++) {
         omp_set_num_threads(threads);
         float *got = all_logits(m, tokens, 4, 150, NULL, &f);
-        if (!got || (first && memcmp(first, got, 600 * c.vocabulary * sizeof *got) != 0))
+        if (!got || (first && memcmp(first, got, 600 * c->vocabulary * sizeof *got) != 0))
             test_failed(__FILE__, __LINE__, "%d threads: other bits than one thread", threads);
         if (first)
             free(got);
@@ -112,6 +168,15 @@ TEST(forward_does_not_depend_on_threads)
     free(first);
     free(tokens);
     model_close(m);
+}
+
+TEST(forward_does_not_depend_on_threads)
+{
+    struct tiny c = { .layers = 1, .width = 64, .heads = 4, .kv_heads = 2, .key = 16, .value = 16, .ff = 600, .vocabulary = 1100 };
+
+    check_threads(&c);
+    c.experts = 6, c.used = 3;
+    check_threads(&c);
 }
 
 TEST(forward_chunks_do_not_see_each_other)
@@ -202,7 +267,7 @@ TEST(forward_refuses_what_does_not_fit_together)
         { "llama.rope.dimension_count", 7, "7 numbers of a head of 8 cannot turn in pairs" },
         { "llama.rope.dimension_count", 10, "10 numbers of a head of 8 cannot turn in pairs" },
         { "llama.rope.freq_base", 0, "the numbers under 'llama.rope' make no sense" },
-        { "llama.expert_count", 8, "there is no forward pass for mixtures of experts ('llama.expert_count')" },
+        { "llama.expert_count", 8, "the metadata lacks 'llama.expert_used_count'" },
         { "blk.1.ffn_down.weight", DROP, "tensor 'blk.1.ffn_down.weight' is missing" },
         { "token_embd.weight", DROP, "tensor 'token_embd.weight' is missing" },
         { "output_norm.weight", DROP, "tensor 'output_norm.weight' is missing" },
@@ -225,6 +290,30 @@ TEST(forward_refuses_what_does_not_fit_together)
         if (s || f.kind != FAIL_INPUT || strcmp(f.text, rows[i].text) != 0 || strcmp(f.where, "tiny") != 0)
             test_failed(__FILE__, __LINE__, "%s: \"%s\", expected \"%s\"", rows[i].key, f.text, rows[i].text);
         stream_close(s);
+        model_close(m);
+    }
+}
+
+TEST(forward_refuses_mixtures_that_do_not_fit)
+{
+    static const int32_t tokens[] = { 1, 2, 0, 1 };
+    struct tiny c = MIXTURE;
+
+    for (int i = 0; i < 3; i++) {
+        static const char *const text[] = {
+            "of 5 experts 6 cannot be used", "tensor 'blk.1.ffn_up_exps.weight' is missing",
+            "tensor 'blk.0.ffn_down_exps.weight' is not 5 matrices of 32 rows of 48, which the metadata imply",
+        };
+        struct model *m = tiny_model(&c);
+        struct fail f = {0};
+        if (i == 0)
+            meta_set_u32(&m->meta, &m->arena, "llama.expert_used_count", 6);
+        else if (i == 1)
+            drop_tensor(m, "blk.1.ffn_up_exps.weight");
+        else
+            ((struct tensor *)model_tensor(m, "blk.0.ffn_down_exps.weight"))->shape[0] = 4;
+        CHECK(!stream_open(m, tokens, 1, 4, NULL, &f));
+        CHECK_STR(f.text, text[i]);
         model_close(m);
     }
 }

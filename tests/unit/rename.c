@@ -78,7 +78,7 @@ static void check_model(const char *name)
     struct arena a = {0};
     struct fail f = {0};
     struct account account = {0};
-    const char *dir = golden(&a, arena_printf(&a, "hf/%s", name));
+    const char *dir = golden(&a, name);
     struct model *got = open_hf(dir, &account, &f), *want = model_open(arena_printf(&a, "%s.gguf", dir), &f);
 
     if (failed(&f))
@@ -100,22 +100,27 @@ static void check_model(const char *name)
     arena_release(&a);
 }
 
-TEST(rename_llama3_biases_and_shards) { check_model("today"); }
-TEST(rename_linear_scaling_in_old_spelling) { check_model("yesterday"); }
-TEST(rename_mistral_tied_with_wide_heads) { check_model("mistral"); }
-TEST(rename_yarn) { check_model("yarn"); }
-TEST(rename_qwen2_yarn_in_shards) { check_model("qwen2"); }
-TEST(rename_qwen3_tied_and_biased) { check_model("qwen3"); }
-TEST(rename_gemma_f16_norms_in_old_spelling) { check_model("gemma"); }
-TEST(rename_gemma2) { check_model("gemma2"); }
-TEST(rename_gemma3_linear_in_old_spelling) { check_model("gemma3"); }
-TEST(rename_gpt2_untied_without_prefix) { check_model("gpt2"); }
-TEST(rename_starcoder) { check_model("starcoder"); }
-TEST(rename_starcoder2_without_biases) { check_model("starcoder2"); }
-TEST(rename_phi3_longrope_of_part_of_a_head) { check_model("phi3"); }
-TEST(rename_falcon_groups_and_two_norms) { check_model("falcon"); }
-TEST(rename_bloom_in_old_spelling) { check_model("bloom"); }
-TEST(rename_mistral3_text_of_a_multimodal_model) { check_model("mistral3"); }
+TEST(rename_llama3_biases_and_shards) { check_model("hf/today"); }
+TEST(rename_linear_scaling_in_old_spelling) { check_model("hf/yesterday"); }
+TEST(rename_mistral_tied_with_wide_heads) { check_model("hf/mistral"); }
+TEST(rename_yarn) { check_model("hf/yarn"); }
+TEST(rename_qwen2_yarn_in_shards) { check_model("hf/qwen2"); }
+TEST(rename_qwen3_tied_and_biased) { check_model("hf/qwen3"); }
+TEST(rename_gemma_f16_norms_in_old_spelling) { check_model("hf/gemma"); }
+TEST(rename_gemma2) { check_model("hf/gemma2"); }
+TEST(rename_gemma3_linear_in_old_spelling) { check_model("hf/gemma3"); }
+TEST(rename_gpt2_untied_without_prefix) { check_model("hf/gpt2"); }
+TEST(rename_starcoder) { check_model("hf/starcoder"); }
+TEST(rename_starcoder2_without_biases) { check_model("hf/starcoder2"); }
+TEST(rename_phi3_longrope_of_part_of_a_head) { check_model("hf/phi3"); }
+TEST(rename_falcon_groups_and_two_norms) { check_model("hf/falcon"); }
+TEST(rename_bloom_in_old_spelling) { check_model("hf/bloom"); }
+TEST(rename_mistral3_text_of_a_multimodal_model) { check_model("hf/mistral3"); }
+TEST(rename_eleven_experts_in_shards) { check_model("hf_experts/mixtral"); }
+TEST(rename_experts_with_wide_heads) { check_model("hf_experts/qwen3moe"); }
+TEST(rename_shared_expert) { check_model("hf_experts/qwen2moe"); }
+TEST(rename_experts_in_one_matrix) { check_model("hf_experts/dbrx"); }
+TEST(rename_experts_and_multipliers) { check_model("hf_experts/grok"); }
 
 TEST(rename_passes_gguf_through)
 {
@@ -180,7 +185,7 @@ static const char *edited(struct arena *a, const char *from, const char *to)
 static const struct {
     const char *from, *to, *text;       /* text == NULL: accepted */
 } edits[] = {
-    { "LlamaForCausalLM", "GrokForCausalLM", "model class 'GrokForCausalLM' is not known (known: " },
+    { "LlamaForCausalLM", "OrcaForCausalLM", "model class 'OrcaForCausalLM' is not known (known: " },
     { "\"LlamaForCausalLM\"", "", "config.json does not name the model's class ('architectures')" },
     { ADD, ADD "\"logits_scaling\": 8.0,", "1 key means nothing to this program, and may change what the weights "
       "compute: 'logits_scaling'" },

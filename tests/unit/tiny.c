@@ -54,6 +54,26 @@ static struct tensor *add(struct model *m, struct draw *d, const char *type, dou
     return t;
 }
 
+/* A matrix for each expert, one behind the other. */
+static void add_stack(struct model *m, struct draw *d, const struct tiny *c, size_t index, const char *stem, size_t nrows, size_t width)
+{
+    struct tensor *t = add(m, d, c->type ? c->type : "f32", 0, 2.2 / sqrt((double)width),
+                           arena_printf(&m->arena, "blk.%zu.%s.weight", index, stem), c->experts * nrows, width);
+
+    t->rank = 3;
+    t->shape[0] = c->experts;
+    t->shape[1] = nrows;
+    t->shape[2] = width;
+}
+
+static void add_experts(struct model *m, struct draw *d, const struct tiny *c, size_t index)
+{
+    add(m, d, "f32", 0, 2.2 / sqrt((double)c->width), arena_printf(&m->arena, "blk.%zu.ffn_gate_inp.weight", index), c->experts, c->width);
+    add_stack(m, d, c, index, "ffn_gate_exps", c->ff, c->width);
+    add_stack(m, d, c, index, "ffn_down_exps", c->width, c->ff);
+    add_stack(m, d, c, index, "ffn_up_exps", c->ff, c->width);
+}
+
 static void add_layer(struct model *m, struct draw *d, const struct tiny *c, size_t index)
 {
     const struct {
@@ -66,7 +86,7 @@ static void add_layer(struct model *m, struct draw *d, const struct tiny *c, siz
         { "ffn_down", c->width, c->ff },
     };
 
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    for (size_t i = 0; i < sizeof parts / sizeof *parts - (c->experts ? 3 : 0); i++) {
         const char *stem = arena_printf(&m->arena, "blk.%zu.%s", index, parts[i].stem);
         bool norm = parts[i].rows == 1;
         add(m, d, norm || !c->type ? "f32" : c->type, norm, norm ? 0.3 : 2.2 / sqrt((double)parts[i].width),
@@ -74,6 +94,8 @@ static void add_layer(struct model *m, struct draw *d, const struct tiny *c, siz
         if (c->bias && !norm)
             add(m, d, "f32", 0, 0.5, arena_printf(&m->arena, "%s.bias", stem), 1, parts[i].rows);
     }
+    if (c->experts)
+        add_experts(m, d, c, index);
 }
 
 static void set_meta(struct model *m, const struct tiny *c)
@@ -86,7 +108,8 @@ static void set_meta(struct model *m, const struct tiny *c)
         { "llama.attention.head_count", c->heads }, { "llama.attention.head_count_kv", c->kv_heads },
         { "llama.attention.key_length", c->key }, { "llama.attention.value_length", c->value },
         { "llama.rope.dimension_count", c->key }, { "llama.context_length", 64 },
-        { "llama.attention.sliding_window", c->window },
+        { "llama.attention.sliding_window", c->window }, { "llama.expert_count", c->experts },
+        { "llama.expert_used_count", c->used },
     };
 
     meta_set_str(&m->meta, &m->arena, "general.architecture", "llama");
@@ -236,6 +259,54 @@ static void attend(const struct tiny *c, const double *q, const double *k, const
         }
 }
 
+/* y = the mlp of one expert, of one token. */
+static void mlp_reference(struct model *m, struct arena *a, const struct tiny *c, size_t l, size_t expert, const double *x,
+                          double *y)
+{
+    const float *gate = part(m, a, l, "ffn_gate_exps", "weight") + expert * c->ff * c->width;
+    const float *up = part(m, a, l, "ffn_up_exps", "weight") + expert * c->ff * c->width;
+    const float *down = part(m, a, l, "ffn_down_exps", "weight") + expert * c->ff * c->width;
+    double *inner = arena_array(a, double, c->ff);
+
+    for (size_t r = 0; r < c->ff; r++) {
+        double g = 0, u = 0;
+        for (size_t i = 0; i < c->width; i++) {
+            g += (double)gate[r * c->width + i] * x[i];
+            u += (double)up[r * c->width + i] * x[i];
+        }
+        inner[r] = g / (1 + exp(-g)) * u;
+    }
+    for (size_t r = 0; r < c->width; r++) {
+        y[r] = 0;
+        for (size_t i = 0; i < c->ff; i++)
+            y[r] += (double)down[r * c->ff + i] * inner[i];
+    }
+}
+
+/* Of each token, as Mixtral's paper has it: the softmax of the numbers of the experts with the largest. */
+static void mixture_reference(struct model *m, struct arena *a, const struct tiny *c, size_t l, const double *x, size_t n, double *y)
+{
+    double *score = arena_array(a, double, n * c->experts), *out = arena_array(a, double, c->width);
+
+    multiply(m, a, l, "ffn_gate_inp", x, n, c->width, c->experts, score);
+    for (size_t t = 0; t < n; t++, score += c->experts, x += c->width, y += c->width) {
+        double sum = 0;
+        for (size_t e = 0; e < c->experts; e++) {
+            size_t larger = 0;
+            for (size_t o = 0; o < c->experts; o++)
+                larger += score[o] > score[e];
+            if (larger >= c->used)
+                continue;
+            mlp_reference(m, a, c, l, e, x, out);
+            sum += exp(score[e]);
+            for (size_t i = 0; i < c->width; i++)
+                y[i] += exp(score[e]) * out[i];
+        }
+        for (size_t i = 0; i < c->width; i++)
+            y[i] /= sum;
+    }
+}
+
 static void layer_reference(struct model *m, struct arena *a, const struct tiny *c, size_t l, double *x, size_t n)
 {
     size_t w = c->width;
@@ -256,6 +327,13 @@ static void layer_reference(struct model *m, struct arena *a, const struct tiny 
     for (size_t i = 0; i < n * w; i++)
         x[i] += y[i];
     norm(part(m, a, l, "ffn_norm", "weight"), x, n, w, y);
+    if (c->experts) {
+        double *sum = arena_array(a, double, n * w);
+        mixture_reference(m, a, c, l, y, n, sum);
+        for (size_t i = 0; i < n * w; i++)
+            x[i] += sum[i];
+        return;
+    }
     multiply(m, a, l, "ffn_gate", y, n, w, c->ff, gate);
     multiply(m, a, l, "ffn_up", y, n, w, c->ff, up);
     for (size_t i = 0; i < n * c->ff; i++)

@@ -12,6 +12,7 @@ struct tiny {
     const char *scaling;        /* rope scaling type; NULL: none */
     double factor;              /* of that scaling */
     bool factors;               /* rope_freqs.weight */
+    size_t experts, used;       /* a mixture, if not 0: `used` of `experts` mlps for each token, without biases */
     const char *type;           /* of the matrices; NULL: f32 */
     unsigned seed;
 };
