@@ -8,6 +8,7 @@
 #include "convert/regroup.h"
 #include "formats/file.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,8 +225,10 @@ static int place_tensor(struct mapping *g, const struct tensor *t, struct fail *
 /* Of a name with {E}, the first expert of a layer that was not found; g->experts: none is missing. */
 static uint64_t missing_expert(const struct mapping *g, size_t name, uint64_t layer)
 {
-    const struct tensor **part = g->part[name * g->layers + layer];
     uint64_t e = 0;
+
+    assert(g->part);            /* before any tensor is placed */
+    const struct tensor **part = g->part[name * g->layers + layer];
 
     while (e < g->experts && part && part[e])
         e++;
@@ -234,6 +237,7 @@ static uint64_t missing_expert(const struct mapping *g, size_t name, uint64_t la
 
 static int check_missing(struct mapping *g, struct fail *f)
 {
+    assert(g->found);
     for (size_t i = 0; i < g->nnames; i++) {
         const struct name_map *map = &g->c->arch->tensors[i];
         uint64_t layers = strstr(map->theirs, "{L}") ? g->layers : 1;
