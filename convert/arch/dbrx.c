@@ -6,7 +6,7 @@
 
 static const char *const hf_classes[] = { "DbrxForCausalLM", NULL };
 
-/* Where the sizes stand in today's config, beside the one that counts. */
+/* The config does not say it: transformers' nn.LayerNorm has this one. */
 static int put_epsilon(struct conversion *c, const struct key_map *k, struct fail *f)
 {
     (void)k, (void)f;
@@ -14,7 +14,7 @@ static int put_epsilon(struct conversion *c, const struct key_map *k, struct fai
     return 0;
 }
 
-/* A copy of another key: it must say the same. */
+/* A size that today's config says twice: beside the one that counts, and the copy must agree. */
 static int check_copy(struct conversion *c, const struct key_map *k, struct fail *f)
 {
     uint32_t n = 0;
