@@ -19,12 +19,12 @@ static void add_perplexity(cJSON *root, const char *name, struct perplexity p)
     cJSON_AddNumberToObject(item, "stderr", p.stderr_);
 }
 
-static void add_kld(cJSON *root, const struct score *s)
+static void add_kld(cJSON *root, const struct divergences *d)
 {
     cJSON *kld = cJSON_AddObjectToObject(root, "kld");
     const struct { const char *name; double value; } rows[] = {
-        { "mean", s->kld.mean }, { "stderr", s->kld.stderr_ }, { "median", s->kld.median }, { "p90", s->kld.p90 },
-        { "p99", s->kld.p99 }, { "p999", s->kld.p999 }, { "max", s->kld.max },
+        { "mean", d->mean }, { "stderr", d->stderr_ }, { "median", d->median }, { "p90", d->p90 }, { "p99", d->p99 },
+        { "p999", d->p999 }, { "max", d->max },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -48,19 +48,24 @@ static void add_cost(cJSON *root, const struct score *s)
     cJSON_AddItemToObject(root, "peak_bytes", json_whole(s->peak_nbytes));
 }
 
-static cJSON *score_json(const struct score *s)
+static void add_figures(cJSON *root, const struct figures *g)
 {
-    cJSON *root = counts_json(s), *list;
+    add_perplexity(root, "candidate", g->candidate);
+    cJSON_AddNumberToObject(root, "perplexity_ratio", g->ratio);
+    cJSON_AddNumberToObject(root, "perplexity_ratio_stderr", g->ratio_stderr);
+    add_kld(root, &g->kld);
+    cJSON_AddNumberToObject(root, "top1_agreement", g->top1);
+    cJSON_AddNumberToObject(root, "rms_delta_p", g->rms_delta_p);
+}
 
-    add_perplexity(root, "candidate", s->candidate);
-    cJSON_AddNumberToObject(root, "perplexity_ratio", s->ratio);
-    cJSON_AddNumberToObject(root, "perplexity_ratio_stderr", s->ratio_stderr);
-    add_kld(root, s);
-    cJSON_AddNumberToObject(root, "top1_agreement", s->top1);
-    cJSON_AddNumberToObject(root, "rms_delta_p", s->rms_delta_p);
+static void add_candidate(cJSON *root, const struct score *s, const struct candidate_score *c)
+{
+    cJSON *list;
+
+    add_figures(root, &c->figures);
     list = cJSON_AddArrayToObject(root, "tensors");
-    for (size_t i = 0; i < s->ntensors; i++) {
-        const struct tensor_error *t = &s->tensor[i];
+    for (size_t i = 0; i < c->tensors.n; i++) {
+        const struct tensor_error *t = &c->tensors.item[i];
         cJSON *item = cJSON_CreateObject();
 
         cJSON_AddItemToObject(item, "name", json_text(t->name, strlen(t->name)));
@@ -75,8 +80,27 @@ static cJSON *score_json(const struct score *s)
         cJSON *item = cJSON_CreateObject();
 
         cJSON_AddItemToObject(item, "index", json_whole(i));
-        cJSON_AddNumberToObject(item, "nmse", s->layer_nmse[i]);
+        cJSON_AddNumberToObject(item, "nmse", c->layer_nmse[i]);
         cJSON_AddItemToArray(list, item);
+    }
+}
+
+/* The first candidate's keys stand at the top, so that a script for one candidate reads the report of several. */
+static cJSON *score_json(const struct args *a, const struct score *s)
+{
+    cJSON *root = counts_json(s), *list;
+
+    add_candidate(root, s, &s->candidate[0]);
+    if (s->ncandidates > 1) {
+        list = cJSON_AddArrayToObject(root, "candidates");
+        for (size_t k = 0; k < s->ncandidates; k++) {
+            cJSON *item = cJSON_CreateObject();
+            const char *file = a->operand.item[k];
+
+            cJSON_AddItemToObject(item, "file", json_text(file, strlen(file)));
+            add_candidate(item, s, &s->candidate[k]);
+            cJSON_AddItemToArray(list, item);
+        }
     }
     add_cost(root, s);
     return root;
@@ -89,51 +113,87 @@ static int worse(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-static void print_worst(struct score *s)
+static void print_worst(const struct candidate_score *c)
 {
     enum { SHOWN = 5 };
+    struct arena tmp = {0};
+    size_t n = c->tensors.n;
+    struct tensor_error *worst = arena_array(&tmp, struct tensor_error, n);
 
-    qsort(s->tensor, s->ntensors, sizeof *s->tensor, worse);
-    if (s->ntensors && s->tensor[0].nmse > 0)
+    memcpy(worst, c->tensors.item, n * sizeof *worst);
+    qsort(worst, n, sizeof *worst, worse);
+    if (n && worst[0].nmse > 0)
         printf("\n  tensors that lost most                     type        rmse        nmse    cosine\n");
-    for (size_t i = 0; i < s->ntensors && i < SHOWN && s->tensor[i].nmse > 0; i++) {
+    for (size_t i = 0; i < n && i < SHOWN && worst[i].nmse > 0; i++) {
         fputs("  ", stdout);
-        print_cell(s->tensor[i].name, 42);
-        printf(" %-7s %8.3g    %8.3g %9.6f\n", s->tensor[i].type, s->tensor[i].rmse, s->tensor[i].nmse, s->tensor[i].cosine);
+        print_cell(worst[i].name, 42);
+        printf(" %-7s %8.3g    %8.3g %9.6f\n", worst[i].type, worst[i].rmse, worst[i].nmse, worst[i].cosine);
     }
+    arena_release(&tmp);
 }
 
 /* A bar per layer, scaled to the worst one: where along the model the error grows. */
-static void print_layers(const struct score *s)
+static void print_layers(const struct score *s, const struct candidate_score *c)
 {
     static const char *const bars[] = { "\u2581", "\u2582", "\u2583", "\u2584", "\u2585", "\u2586", "\u2587", "\u2588" };
     double most = 0;
 
     for (size_t i = 0; i < s->nlayers; i++)
-        most = s->layer_nmse[i] > most ? s->layer_nmse[i] : most;
+        most = c->layer_nmse[i] > most ? c->layer_nmse[i] : most;
     if (!(most > 0))
         return;
     printf("\n  error of the hidden state, first layer to last (worst: nmse %.3g)\n  ", most);
     for (size_t i = 0; i < s->nlayers; i++)
-        fputs(bars[(int)(7 * s->layer_nmse[i] / most)], stdout);
+        fputs(bars[(int)(7 * c->layer_nmse[i] / most)], stdout);
     putchar('\n');
 }
 
-static void print_score(const struct args *a, struct score *s)
+static void print_one(const struct score *s)
+{
+    const struct figures *g = &s->candidate->figures;
+
+    printf("  perplexity, candidate          %12.4f +- %.4f\n", g->candidate.value, g->candidate.stderr_);
+    printf("  ratio                          %12.6f +- %.6f\n", g->ratio, g->ratio_stderr);
+    printf("  KL divergence, mean            %12.6f +- %.6f\n", g->kld.mean, g->kld.stderr_);
+    printf("    median / 90 %% / 99 %% / max   %12.6f / %.6f / %.6f / %.6f\n", g->kld.median, g->kld.p90, g->kld.p99, g->kld.max);
+    printf("  same most likely next token    %12.3f %%\n", 100 * g->top1);
+    printf("  RMS change of the probability  %12.3f %%\n", 100 * g->rms_delta_p);
+}
+
+static void print_several(const struct args *a, const struct score *s)
+{
+    printf("\n  %-30s %11s %9s %9s %9s %9s %8s %8s\n", "candidate", "perplexity", "ratio", "KLD mean", "KLD 99 %", "KLD max",
+           "same top", "RMS dp");
+    for (size_t k = 0; k < s->ncandidates; k++) {
+        const struct figures *g = &s->candidate[k].figures;
+
+        fputs("  ", stdout);
+        print_cell(a->operand.item[k], 30);
+        printf(" %11.4f %9.5f %9.6f %9.5f %9.4f %7.3f%% %7.3f%%\n", g->candidate.value, g->ratio, g->kld.mean, g->kld.p99,
+               g->kld.max, 100 * g->top1, 100 * g->rms_delta_p);
+    }
+}
+
+static void print_score(const struct args *a, const struct score *s)
 {
     char seconds[SIZE_TEXT], peak[SIZE_TEXT];
 
-    printf("%s against %s\n", a->operand.item[0], a->against);
+    if (s->ncandidates == 1)
+        printf("%s against %s\n", a->operand.item[0], a->against);
+    else
+        printf("%zu candidates against %s\n", s->ncandidates, a->against);
     printf("  %zu tokens scored in %zu chunks of %zu\n\n", s->tokens, s->chunks, s->context);
     printf("  perplexity, original           %12.4f +- %.4f\n", s->original.value, s->original.stderr_);
-    printf("  perplexity, candidate          %12.4f +- %.4f\n", s->candidate.value, s->candidate.stderr_);
-    printf("  ratio                          %12.6f +- %.6f\n", s->ratio, s->ratio_stderr);
-    printf("  KL divergence, mean            %12.6f +- %.6f\n", s->kld.mean, s->kld.stderr_);
-    printf("    median / 90 %% / 99 %% / max   %12.6f / %.6f / %.6f / %.6f\n", s->kld.median, s->kld.p90, s->kld.p99, s->kld.max);
-    printf("  same most likely next token    %12.3f %%\n", 100 * s->top1);
-    printf("  RMS change of the probability  %12.3f %%\n", 100 * s->rms_delta_p);
-    print_worst(s);
-    print_layers(s);
+    if (s->ncandidates == 1)
+        print_one(s);
+    else
+        print_several(a, s);
+    for (size_t k = 0; k < s->ncandidates; k++) {
+        if (s->ncandidates > 1)
+            printf("\n%s\n", a->operand.item[k]);
+        print_worst(&s->candidate[k]);
+        print_layers(s, &s->candidate[k]);
+    }
     printf("\n  %s, %s of memory at most\n", time_text(seconds, s->seconds), size_text(peak, s->peak_nbytes));
 }
 
@@ -141,19 +201,26 @@ static void print_score(const struct args *a, struct score *s)
 
 static int check_thresholds(const struct args *a, const struct score *s, struct fail *f)
 {
-    if (a->has_max_kld && !(s->kld.mean <= a->max_kld))
-        return fail(f, FAIL_NO, "the mean KL divergence is %.6g, more than --max-kld %g", s->kld.mean, a->max_kld);
-    if (a->has_max_ppl_ratio && !(s->ratio <= a->max_ppl_ratio))
-        return fail(f, FAIL_NO, "the perplexity ratio is %.6g, more than --max-ppl-ratio %g", s->ratio, a->max_ppl_ratio);
+    for (size_t k = 0; k < s->ncandidates; k++) {
+        const struct figures *g = &s->candidate[k].figures;
+        int bad = 0;
+
+        if (a->has_max_kld && !(g->kld.mean <= a->max_kld))
+            bad = fail(f, FAIL_NO, "the mean KL divergence is %.6g, more than --max-kld %g", g->kld.mean, a->max_kld);
+        else if (a->has_max_ppl_ratio && !(g->ratio <= a->max_ppl_ratio))
+            bad = fail(f, FAIL_NO, "the perplexity ratio is %.6g, more than --max-ppl-ratio %g", g->ratio, a->max_ppl_ratio);
+        if (bad)
+            return s->ncandidates > 1 ? fail_in(f, a->operand.item[k]) : bad;
+    }
     return 0;
 }
 
-static int verify(struct args *a, struct model *candidate, struct model *original, struct vocab *found, struct fail *f)
+static int verify(struct args *a, const struct score_models *models, struct vocab *found, struct fail *f)
 {
     struct meter meter;
     struct score_options options = { .context = a->context, .chunks = a->chunks, .progress = meter_steps, .ctx = &meter };
     struct score s = {0};
-    struct vocab *v = canonical_vocab(original, found, f);
+    struct vocab *v = canonical_vocab(models->original, found, f);
     size_t nbytes;
     char *text = v ? read_text(a, &nbytes, f) : NULL;
     int bad;
@@ -161,12 +228,12 @@ static int verify(struct args *a, struct model *candidate, struct model *origina
     if (!text)
         return -1;
     meter_start(&meter, a, "verifying");
-    bad = score_pair(candidate, original, v, text, nbytes, &options, &a->arena, &s, f);
+    bad = score_text(models, v, text, nbytes, &options, &a->arena, &s, f);
     meter_end(&meter);
     if (bad)
         return -1;
     if (a->json)
-        bad = json_print(score_json(&s), f);
+        bad = json_print(score_json(a, &s), f);
     else if (!a->quiet) {
         print_score(a, &s);
         bad = stdout_done(f);
@@ -176,7 +243,8 @@ static int verify(struct args *a, struct model *candidate, struct model *origina
 
 static int run_verify(struct args *a, struct fail *f)
 {
-    struct model *candidate, *original;
+    struct model **candidate = arena_array(&a->arena, struct model *, a->operand.n);
+    struct score_models models = { .candidate = candidate };
     struct vocab *found = NULL;
     int bad = -1;
 
@@ -184,12 +252,14 @@ static int run_verify(struct args *a, struct fail *f)
         return fail(f, FAIL_USAGE, "'verify' needs --against ORIGINAL"), fail_hint(f, "the model that was converted or quantized");
     if (needs_text(a, "verify", f))
         return -1;
-    original = canonical_open(a, a->against, &found, f);
-    candidate = original ? canonical_open(a, a->operand.item[0], NULL, f) : NULL;
-    if (candidate)
-        bad = verify(a, candidate, original, found, f);
-    model_close(candidate);
-    model_close(original);
+    models.original = canonical_open(a, a->against, &found, f);
+    while (models.original && models.n < a->operand.n && (candidate[models.n] = canonical_open(a, a->operand.item[models.n], NULL, f)))
+        models.n++;
+    if (models.original && models.n == a->operand.n)
+        bad = verify(a, &models, found, f);
+    for (size_t k = 0; k < models.n; k++)
+        model_close(candidate[k]);
+    model_close(models.original);
     return bad;
 }
 
@@ -198,11 +268,11 @@ static const char *const verify_options[] = {
 };
 
 const struct command command_verify = {
-    .name = "verify", .operands = "CANDIDATE", .about = "what quantizing cost: both models side by side on a text",
-    .detail = "Runs CANDIDATE and ORIGINAL in step, layer by layer, on the text: perplexity, KL divergence over the whole vocabulary,\n"
+    .name = "verify", .operands = "CANDIDATE...", .about = "what quantizing cost: models side by side on a text",
+    .detail = "Runs each CANDIDATE and ORIGINAL in step, layer by layer, on the text: perplexity, KL divergence over the whole vocabulary,\n"
               "agreement, and the error of every tensor and layer. Chunks, BOS and the scored half are llama-perplexity's. No file of\n"
               "logits is stored, and memory holds one layer of each model. A model against itself gives exactly 0.",
-    .options = verify_options, .min_operands = 1, .max_operands = 1, .run = run_verify
+    .options = verify_options, .min_operands = 1, .max_operands = SIZE_MAX, .run = run_verify
 };
 
 /* ---- perplexity ---- */
@@ -211,6 +281,7 @@ static int perplexity(struct args *a, struct model *m, struct vocab *found, stru
 {
     struct meter meter;
     struct score_options options = { .context = a->context, .chunks = a->chunks, .progress = meter_steps, .ctx = &meter };
+    struct score_models models = { .original = m };
     struct score s = {0};
     struct vocab *v = canonical_vocab(m, found, f);
     size_t nbytes;
@@ -221,7 +292,7 @@ static int perplexity(struct args *a, struct model *m, struct vocab *found, stru
     if (!text)
         return -1;
     meter_start(&meter, a, "measuring");
-    bad = score_one(m, v, text, nbytes, &options, &a->arena, &s, f);
+    bad = score_text(&models, v, text, nbytes, &options, &a->arena, &s, f);
     meter_end(&meter);
     if (bad)
         return -1;

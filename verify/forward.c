@@ -517,10 +517,14 @@ static float *hidden_at(const struct stream *s, size_t token)
     return s->hidden + token * s->length[WIDTH];
 }
 
-const float *stream_hidden(const struct stream *s, size_t first, size_t n)
+int stream_gather(struct stream *s, const size_t *at, size_t n, float *out, struct fail *f)
 {
-    (void)n;
-    return hidden_at(s, first);
+    size_t width = s->length[WIDTH];
+
+    (void)f;
+    for (size_t i = 0; i < n; i++)
+        memcpy(out + i * width, hidden_at(s, at[i]), width * sizeof *out);
+    return 0;
 }
 
 /* ---- the network ---- */
@@ -795,9 +799,7 @@ int stream_logits(struct stream *s, const size_t *at, size_t n, float *logits, s
     float *x = buffer(s, n, width);
     int bad;
 
-    for (size_t i = 0; i < n; i++)
-        memcpy(x + i * width, hidden_at(s, at[i]), width * sizeof *x);
-    bad = norm(s, &s->output_norm, x, n, x, f) != 0 || product(s, &s->output, x, n, logits, f) != 0;
+    bad = stream_gather(s, at, n, x, f) != 0 || norm(s, &s->output_norm, x, n, x, f) != 0 || product(s, &s->output, x, n, logits, f) != 0;
     if (!bad && s->logit_scale != 1)
         op_scale(logits, n, s->vocabulary, &s->logit_scale, 1);
     if (!bad && s->softcap > 0)

@@ -35,8 +35,8 @@ size_t stream_layers(const struct stream *);
 size_t stream_width(const struct stream *);         /* embedding length */
 size_t stream_vocabulary(const struct stream *);    /* rows of the output matrix */
 
-/* The hidden states of tokens [first, first + n), counted over all chunks: n x width, until the next call on the stream. */
-const float *stream_hidden(const struct stream *, size_t first, size_t n);
+/* The hidden states of tokens at[0] ... at[n - 1], counted over all chunks and ascending: n x width. */
+int stream_gather(struct stream *, const size_t *at, size_t n, float *out, struct fail *);
 
 int stream_embed(struct stream *, struct fail *);                   /* token embeddings -> hidden */
 int stream_layer(struct stream *, size_t layer, struct fail *);     /* one transformer block; not finite: FAIL_INPUT */

@@ -1,12 +1,9 @@
-/* score.c - text to chunks, both models through the network in step, and the statistics of what they said. */
+/* score.c - text to places that are scored, all models through the network in step, and what they said there. */
 #include "verify/score.h"
 
 #include "verify/chunks.h"
 #include "verify/forward.h"
-#include "verify/rows.h"
-#include "verify/stats.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -15,32 +12,25 @@
 enum {
     LOGITS_NBYTES = 128 << 20,          /* of one model at a time; at least one token's ... */
     LOGITS_TOKENS = 2048,               /* ... and no more than pay for decoding the output matrix again */
-    COMPARED_WEIGHTS = 4 << 20,         /* of one tensor at a time, in whole rows */
-};
-
-/* The tokens that are scored. Token i of a chunk is scored on what the model says behind token i - 1; only the second half
- * is, so that there is context:
- *
- *      0         context / 2              context - 1
- *      BOS  a  b  c   d       e   f   g   h               at: d e f g    next: e f g h
- */
-struct scored {
-    size_t *at;                         /* n places in chunks.token, ascending */
-    int32_t *next;                      /* the tokens that follow there */
-    size_t n;
+    STATES_NBYTES = 32 << 20,           /* of hidden states compared at a time, at least one */
 };
 
 struct job {
-    struct stream *original, *candidate;        /* candidate: NULL when one model is measured alone */
-    struct chunks chunks;
-    struct scored scored;
+    const struct score_models *models;
+    const struct score_input *in;
     const struct score_options *options;
+    struct stream **stream;                     /* the original's, and behind it the candidates' */
+    size_t nstreams;
     const char *what;                           /* for progress */
     uint64_t done, total;
     struct arena *arena;
-    struct token_loss *loss;                    /* nscored */
     struct score *score;
 };
+
+static struct model *model_at(const struct job *j, size_t i)
+{
+    return i ? j->models->candidate[i - 1] : j->models->original;
+}
 
 /* ---- progress ---- */
 
@@ -62,29 +52,39 @@ static void advance(void *ctx, size_t n)
 
 /* ---- the text ---- */
 
-static void choose_scored(struct scored *s, const struct chunks *c, struct arena *a)
+/* Token i of a chunk is scored on what the model says behind token i - 1; only the second half is, so that there is context:
+ *
+ *      0         context / 2              context - 1
+ *      BOS  a  b  c   d       e   f   g   h               at: d e f g    next: e f g h
+ */
+static void choose_scored(struct score_input *in, struct arena *a)
 {
-    size_t first = c->context / 2, per_chunk = c->context - 1 - first;
+    size_t first = in->context / 2, per_chunk = in->context - 1 - first;
+    size_t *at = arena_array(a, size_t, in->nchunks * per_chunk);
+    int32_t *next = arena_array(a, int32_t, in->nchunks * per_chunk);
 
-    s->at = arena_array(a, size_t, c->n * per_chunk);
-    s->next = arena_array(a, int32_t, c->n * per_chunk);
-    for (size_t k = 0; k < c->n; k++)
-        for (size_t i = first; i < c->context - 1; i++) {
-            s->at[s->n] = k * c->context + i;
-            s->next[s->n++] = c->token[k * c->context + i + 1];
+    in->n = 0;
+    for (size_t k = 0; k < in->nchunks; k++)
+        for (size_t i = first; i < in->context - 1; i++) {
+            at[in->n] = k * in->context + i;
+            next[in->n++] = in->token[k * in->context + i + 1];
         }
+    in->at = at;
+    in->next = next;
 }
 
-static int read_text(struct job *j, const struct vocab *v, const char *text, size_t nbytes, struct fail *f)
+int score_input_of(struct score_input *in, const struct vocab *v, const char *text, size_t nbytes, const struct score_options *o,
+                   struct arena *a, struct fail *f)
 {
-    struct chunk_options options = { .context = j->options->context ? j->options->context : CHUNK_CONTEXT,
-                                     .most = j->options->chunks };
+    struct chunk_options options = { .context = o->context ? o->context : CHUNK_CONTEXT, .most = o->chunks };
+    struct chunks chunks = {0};
 
     if (options.context < 3)
         return fail(f, FAIL_USAGE, "a context of %zu tokens leaves none to score: 3 are needed", options.context);
-    if (chunks_read(&j->chunks, v, text, nbytes, &options, j->arena, f) != 0)
+    if (chunks_read(&chunks, v, text, nbytes, &options, a, f) != 0)
         return -1;
-    choose_scored(&j->scored, &j->chunks, j->arena);
+    *in = (struct score_input){ .token = chunks.token, .nchunks = chunks.n, .context = chunks.context };
+    choose_scored(in, a);
     return 0;
 }
 
@@ -108,227 +108,121 @@ static int check_pair(const struct stream *original, const struct stream *candid
     return 0;
 }
 
-/* Of the scored tokens only: the first ones of a chunk have hidden states hundreds of times larger in many models, which
- * would drown the others. One sum per chunk, added in order, whatever the number of threads. */
-static double hidden_nmse(struct job *j)
+static size_t batch_of(size_t limit, size_t row_nbytes, size_t n)
 {
-    const struct chunks *c = &j->chunks;
-    size_t first = c->context / 2, n = c->context - 1 - first, width = stream_width(j->original);
-    struct arena tmp = {0};
-    struct moments *part = arena_array(&tmp, struct moments, c->n), all = {0};
-    double nmse;
+    size_t fit = limit / row_nbytes;
 
-#pragma omp parallel for schedule(dynamic)
-    for (size_t k = 0; k < c->n; k++)
-        part[k] = moments_of(stream_hidden(j->original, k * c->context + first, n),
-                             stream_hidden(j->candidate, k * c->context + first, n), n * width);
-    for (size_t k = 0; k < c->n; k++)
-        moments_add(&all, &part[k]);
-    nmse = moments_nmse(&all);
+    fit = fit ? fit : 1;
+    return fit < n ? fit : n;
+}
+
+/* Of the scored tokens only: the first ones of a chunk have hidden states hundreds of times larger in many models, which
+ * would drown the others. One sum per token, added in order, whatever the number of threads. */
+static int compare_hidden(struct job *j, size_t layer, struct fail *f)
+{
+    const struct score_input *in = j->in;
+    size_t width = stream_width(j->stream[0]), batch = batch_of(STATES_NBYTES, width * sizeof(float), in->n);
+    struct arena tmp = {0};
+    float *x = arena_raw(&tmp, batch * width * sizeof *x), *y = arena_raw(&tmp, batch * width * sizeof *y);
+    struct moments *part = arena_array(&tmp, struct moments, batch), *all = arena_array(&tmp, struct moments, j->nstreams);
+    int bad = 0;
+
+    for (size_t first = 0; first < in->n && !bad; first += batch) {
+        size_t n = in->n - first < batch ? in->n - first : batch;
+        bad = stream_gather(j->stream[0], in->at + first, n, x, f);
+        for (size_t k = 1; k < j->nstreams && !bad; k++) {
+            bad = stream_gather(j->stream[k], in->at + first, n, y, f);
+#pragma omp parallel for
+            for (size_t i = 0; i < n; i++)
+                part[i] = moments_of(x + i * width, y + i * width, width);
+            for (size_t i = 0; i < n; i++)
+                moments_add(&all[k], &part[i]);
+        }
+    }
+    for (size_t k = 1; k < j->nstreams && !bad; k++)
+        j->score->candidate[k - 1].layer_nmse[layer] = moments_nmse(&all[k]);
     arena_release(&tmp);
-    return nmse;
+    return bad;
 }
 
 static int run_layers(struct job *j, struct fail *f)
 {
-    struct score *s = j->score;
-    size_t ntokens = j->chunks.n * j->chunks.context, streams = j->candidate ? 2 : 1;
+    size_t layers = stream_layers(j->stream[0]);
 
-    s->nlayers = stream_layers(j->original);
-    s->layer_nmse = arena_array(j->arena, double, s->nlayers);
-    begin(j, "layers", s->nlayers * ntokens * streams);
-    if (stream_embed(j->original, f) != 0 || (j->candidate && stream_embed(j->candidate, f) != 0))
-        return -1;
-    for (size_t i = 0; i < s->nlayers; i++) {
-        if (stream_layer(j->original, i, f) != 0 || (j->candidate && stream_layer(j->candidate, i, f) != 0))
+    j->score->nlayers = layers;
+    for (size_t k = 0; k < j->models->n; k++)
+        j->score->candidate[k].layer_nmse = arena_array(j->arena, double, layers);
+    begin(j, "layers", layers * j->in->nchunks * j->in->context * j->nstreams);
+    for (size_t k = 0; k < j->nstreams; k++)
+        if (stream_embed(j->stream[k], f) != 0)
             return -1;
-        if (j->candidate)
-            s->layer_nmse[i] = hidden_nmse(j);
+    for (size_t i = 0; i < layers; i++) {
+        for (size_t k = 0; k < j->nstreams; k++)
+            if (stream_layer(j->stream[k], i, f) != 0)
+                return -1;
+        if (j->nstreams > 1 && compare_hidden(j, i, f) != 0)
+            return -1;
     }
     return 0;
 }
 
 /* ---- logits ---- */
 
-static size_t batch_of(const struct stream *s, size_t n)
+/* n tokens from `first` on: what candidate k said against the original, or with `candidate` NULL what the original said. */
+static void score_batch(struct job *j, size_t first, size_t n, size_t k, const float *original, const float *candidate)
 {
-    size_t fit = LOGITS_NBYTES / (stream_vocabulary(s) * sizeof(float));
-
-    fit = fit < 1 ? 1 : fit > LOGITS_TOKENS ? LOGITS_TOKENS : fit;
-    return fit < n ? fit : n;
-}
-
-static void score_batch(struct job *j, size_t first, size_t n, const float *original, const float *candidate)
-{
-    size_t vocabulary = stream_vocabulary(j->original);
+    size_t vocabulary = stream_vocabulary(j->stream[0]);
 
 #pragma omp parallel
     {
         struct arena tmp = {0};
-        double *scratch = arena_raw(&tmp, 2 * vocabulary * sizeof *scratch);
+        double *p_term = arena_raw(&tmp, vocabulary * sizeof *p_term);
+        double *q_term = candidate ? arena_raw(&tmp, vocabulary * sizeof *q_term) : NULL;
 #pragma omp for schedule(dynamic)
-        for (size_t i = 0; i < n; i++)
-            j->loss[first + i] = loss_of(original + i * vocabulary, candidate ? candidate + i * vocabulary : NULL, vocabulary,
-                                         (size_t)j->scored.next[first + i], scratch);
+        for (size_t i = 0; i < n; i++) {
+            struct distribution p = distribution_of(original + i * vocabulary, vocabulary, p_term), q;
+            size_t next = (size_t)j->in->next[first + i];
+            if (candidate) {
+                q = distribution_of(candidate + i * vocabulary, vocabulary, q_term);
+                j->score->candidate[k].token[first + i] = loss_of(&p, &q, next);
+            } else
+                j->score->token[first + i] = said_of(&p, next);
+        }
         arena_release(&tmp);
     }
 }
 
+static int run_batch(struct job *j, size_t first, size_t n, float *original, float *candidate, struct fail *f)
+{
+    if (stream_logits(j->stream[0], j->in->at + first, n, original, f) != 0)
+        return -1;
+    score_batch(j, first, n, 0, original, NULL);
+    for (size_t k = 0; k < j->models->n; k++) {
+        if (stream_logits(j->stream[k + 1], j->in->at + first, n, candidate, f) != 0)
+            return -1;
+        score_batch(j, first, n, k, original, candidate);
+    }
+    advance(j, n);
+    return 0;
+}
+
 static int run_logits(struct job *j, struct fail *f)
 {
-    size_t vocabulary = stream_vocabulary(j->original), batch = batch_of(j->original, j->scored.n);
+    size_t vocabulary = stream_vocabulary(j->stream[0]), all = j->in->n;
+    size_t batch = batch_of(LOGITS_NBYTES, vocabulary * sizeof(float), all < LOGITS_TOKENS ? all : LOGITS_TOKENS);
     struct arena tmp = {0};
     float *original = arena_raw(&tmp, batch * vocabulary * sizeof *original);
-    float *candidate = j->candidate ? arena_raw(&tmp, batch * vocabulary * sizeof *candidate) : NULL;
+    float *candidate = j->models->n ? arena_raw(&tmp, batch * vocabulary * sizeof *candidate) : NULL;
     int bad = 0;
 
-    j->loss = arena_array(j->arena, struct token_loss, j->scored.n);
-    begin(j, "tokens", j->scored.n);
-    for (size_t first = 0; first < j->scored.n && !bad; first += batch) {
-        size_t n = j->scored.n - first < batch ? j->scored.n - first : batch;
-        bad = stream_logits(j->original, j->scored.at + first, n, original, f) != 0 ||
-              (candidate && stream_logits(j->candidate, j->scored.at + first, n, candidate, f) != 0);
-        if (bad)
-            break;
-        score_batch(j, first, n, original, candidate);
-        advance(j, n);
-    }
+    j->score->token = arena_array(j->arena, struct token_said, all);
+    for (size_t k = 0; k < j->models->n; k++)
+        j->score->candidate[k].token = arena_array(j->arena, struct token_loss, all);
+    begin(j, "tokens", all);
+    for (size_t first = 0; first < all && !bad; first += batch)
+        bad = run_batch(j, first, all - first < batch ? all - first : batch, original, candidate, f);
     arena_release(&tmp);
-    return bad ? -1 : 0;
-}
-
-/* ---- tensors ---- */
-
-/* Sums of rows [first, first + n) of both, each row by one thread, added in order. */
-static int compare_rows(struct model *original, const struct tensor *o, struct model *candidate, const struct tensor *c,
-                        uint64_t first, uint64_t n, struct arena *tmp, struct moments *all, struct fail *f)
-{
-    size_t width = tensor_row(o);
-    float *x = arena_raw(tmp, n * width * sizeof *x), *y = arena_raw(tmp, n * width * sizeof *y);
-    struct moments *part = arena_array(tmp, struct moments, n);
-
-    if (rows_decode(original, o, first, n, x, f) != 0)
-        return fail_in(f, original->path);
-    if (rows_decode(candidate, c, first, n, y, f) != 0)
-        return fail_in(f, candidate->path);
-#pragma omp parallel for schedule(dynamic)
-    for (uint64_t i = 0; i < n; i++)
-        part[i] = moments_of(x + i * width, y + i * width, width);
-    for (uint64_t i = 0; i < n; i++)
-        moments_add(all, &part[i]);
-    return 0;
-}
-
-static int same_shape(const struct tensor *o, const struct tensor *c, struct fail *f)
-{
-    if (o->rank == c->rank && memcmp(o->shape, c->shape, (size_t)o->rank * sizeof *o->shape) == 0)
-        return 0;
-    return fail(f, FAIL_INPUT, "tensor '%s' has another shape in the candidate: %" PRIu64 " rows of %" PRIu64 ", in the original %"
-                PRIu64 " of %" PRIu64, o->name, tensor_rows(c), tensor_row(c), tensor_rows(o), tensor_row(o));
-}
-
-static int compare_tensor(struct job *j, struct model *original, const struct tensor *o, struct model *candidate,
-                          const struct tensor *c, struct tensor_error *out, struct fail *f)
-{
-    uint64_t rows = tensor_rows(o), width = tensor_row(o), some = COMPARED_WEIGHTS / (width ? width : 1);
-    struct moments m = {0};
-    struct arena tmp = {0};
-    int bad = same_shape(o, c, f);
-
-    some = some ? some : 1;
-    for (uint64_t r = 0; r < rows && !bad; r += some) {
-        uint64_t n = rows - r < some ? rows - r : some;
-        bad = compare_rows(original, o, candidate, c, r, n, &tmp, &m, f);
-        arena_reset(&tmp);
-        advance(j, n * width);
-    }
-    arena_release(&tmp);
-    if (!bad && !isfinite(m.difference))
-        bad = fail(f, FAIL_INPUT, "tensor '%s' holds numbers that are not finite in the %s", o->name,
-                   isfinite(m.original) ? "candidate" : "original");
-    *out = (struct tensor_error){ .name = o->name, .type = c->type->label, .rmse = moments_rmse(&m), .nmse = moments_nmse(&m),
-                                  .cosine = moments_cosine(&m) };
     return bad;
-}
-
-static int compare_tensors(struct job *j, struct model *original, struct model *candidate, struct fail *f)
-{
-    struct score *s = j->score;
-    uint64_t total = 0;
-
-    s->tensor = arena_array(j->arena, struct tensor_error, original->ntensors);
-    for (size_t i = 0; i < original->ntensors; i++)
-        total += model_tensor(candidate, original->tensor[i].name) ? tensor_weights(&original->tensor[i]) : 0;
-    begin(j, "weights", total);
-    for (size_t i = 0; i < original->ntensors; i++) {
-        const struct tensor *o = &original->tensor[i], *c = model_tensor(candidate, o->name);
-        if (c && compare_tensor(j, original, o, candidate, c, &s->tensor[s->ntensors++], f) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* ---- statistics ---- */
-
-static struct perplexity perplexity_of(const double *loss, size_t n)
-{
-    struct estimate e = estimate_of(loss, n, sizeof(struct token_loss));
-
-    return (struct perplexity){ exp(e.mean), exp(e.mean) * e.stderr_ };
-}
-
-/* The ratio of the perplexities, with its error: the two losses of a token go up and down together, and the variance of
- * their difference is just var + var - 2 cov. */
-static void ratio_of(struct score *s, const struct token_loss *loss, double *scratch)
-{
-    for (size_t i = 0; i < s->tokens; i++)
-        scratch[i] = loss[i].candidate - loss[i].original;
-    struct estimate e = estimate_of(scratch, s->tokens, sizeof *scratch);
-    s->ratio = exp(e.mean);
-    s->ratio_stderr = s->ratio * e.stderr_;
-}
-
-static void kld_of(struct score *s, const struct token_loss *loss, double *scratch)
-{
-    size_t n = s->tokens;
-    struct estimate e = estimate_of(&loss->kld, n, sizeof *loss);
-
-    for (size_t i = 0; i < n; i++)
-        scratch[i] = loss[i].kld;
-    sort_doubles(scratch, n);
-    s->kld.mean = e.mean;
-    s->kld.stderr_ = e.stderr_;
-    s->kld.median = quantile_of(scratch, n, 0.5);
-    s->kld.p90 = quantile_of(scratch, n, 0.9);
-    s->kld.p99 = quantile_of(scratch, n, 0.99);
-    s->kld.p999 = quantile_of(scratch, n, 0.999);
-    s->kld.max = scratch[n - 1];
-}
-
-static void summarize(struct job *j)
-{
-    struct score *s = j->score;
-    struct arena tmp = {0};
-    double *scratch, square = 0;
-    size_t same = 0;
-
-    s->tokens = j->scored.n;
-    s->context = j->chunks.context;
-    s->chunks = j->chunks.n;
-    s->original = perplexity_of(&j->loss->original, s->tokens);
-    if (!j->candidate)
-        return;
-    s->candidate = perplexity_of(&j->loss->candidate, s->tokens);
-    scratch = arena_raw(&tmp, s->tokens * sizeof *scratch);
-    ratio_of(s, j->loss, scratch);
-    kld_of(s, j->loss, scratch);
-    for (size_t i = 0; i < s->tokens; i++) {
-        same += j->loss[i].same_top != 0;
-        square += j->loss[i].delta_p * j->loss[i].delta_p;
-    }
-    s->top1 = (double)same / (double)s->tokens;
-    s->rms_delta_p = sqrt(square / (double)s->tokens);
-    arena_release(&tmp);
 }
 
 /* ---- all together ---- */
@@ -349,47 +243,76 @@ static uint64_t peak_nbytes(void)
     return (uint64_t)u.ru_maxrss * 1024;
 }
 
-static int run(struct job *j, struct model *candidate, struct model *original, struct fail *f)
+static int open_streams(struct job *j, struct fail *f)
 {
-    const struct chunks *c = &j->chunks;
     struct stream_options options = { .progress = advance, .ctx = j };
 
-    if (!(j->original = stream_open(original, c->token, c->n, c->context, &options, f)))
-        return -1;
-    if (candidate && (!(j->candidate = stream_open(candidate, c->token, c->n, c->context, &options, f)) ||
-                      check_pair(j->original, j->candidate, f) != 0 || compare_tensors(j, original, candidate, f) != 0))
-        return -1;
-    return run_layers(j, f) != 0 || run_logits(j, f) != 0 ? -1 : 0;
+    j->nstreams = j->models->n + 1;
+    j->stream = arena_array(j->arena, struct stream *, j->nstreams);
+    for (size_t k = 0; k < j->nstreams; k++) {
+        if (!(j->stream[k] = stream_open(model_at(j, k), j->in->token, j->in->nchunks, j->in->context, &options, f)))
+            return -1;
+        if (k && check_pair(j->stream[0], j->stream[k], f) != 0)
+            return fail_in(f, model_at(j, k)->path);
+    }
+    return 0;
 }
 
-static int measure(struct model *candidate, struct model *original, const struct vocab *v, const char *text, size_t nbytes,
-                   const struct score_options *options, struct arena *a, struct score *s, struct fail *f)
+static int compare_weights(struct job *j, struct fail *f)
 {
-    struct job j = { .options = options, .arena = a, .score = s };
+    const struct score_models *m = j->models;
+    struct tensor_errors *errors = arena_array(j->arena, struct tensor_errors, m->n);
+
+    if (!m->n)
+        return 0;
+    begin(j, "weights", weights_total(m->original, m->candidate, m->n));
+    if (weights_compare(m->original, m->candidate, m->n, advance, j, j->arena, errors, f) != 0)
+        return -1;
+    for (size_t k = 0; k < m->n; k++)
+        j->score->candidate[k].tensors = errors[k];
+    return 0;
+}
+
+static void summarize(struct job *j)
+{
+    struct score *s = j->score;
+
+    s->tokens = j->in->n;
+    s->context = j->in->context;
+    s->chunks = j->in->nchunks;
+    s->original = figures_of(s->token, NULL, NULL, s->tokens).original;
+    for (size_t k = 0; k < s->ncandidates; k++)
+        s->candidate[k].figures = figures_of(s->token, s->candidate[k].token, NULL, s->tokens);
+}
+
+int score_run(const struct score_models *models, const struct score_input *in, const struct score_options *options,
+              struct arena *a, struct score *s, struct fail *f)
+{
+    struct job j = { .models = models, .in = in, .options = options, .arena = a, .score = s };
     double start = now();
     int bad;
 
-    *s = (struct score){0};
-    bad = read_text(&j, v, text, nbytes, f) != 0 || run(&j, candidate, original, f) != 0;
+    *s = (struct score){ .ncandidates = models->n, .candidate = arena_array(a, struct candidate_score, models->n) };
+    for (size_t k = 0; k < models->n; k++)
+        s->candidate[k].path = models->candidate[k]->path;
+    bad = open_streams(&j, f) != 0 || compare_weights(&j, f) != 0 || run_layers(&j, f) != 0 || run_logits(&j, f) != 0;
     if (!bad)
         summarize(&j);
-    stream_close(j.original);
-    stream_close(j.candidate);
+    for (size_t k = 0; k < j.nstreams; k++)
+        stream_close(j.stream[k]);
     s->seconds = now() - start;
     s->peak_nbytes = peak_nbytes();
     return bad ? -1 : 0;
 }
 
-int score_pair(struct model *candidate, struct model *original, const struct vocab *v, const char *text, size_t nbytes,
+int score_text(const struct score_models *models, const struct vocab *v, const char *text, size_t nbytes,
                const struct score_options *options, struct arena *a, struct score *s, struct fail *f)
 {
-    return measure(candidate, original, v, text, nbytes, options, a, s, f);
-}
+    struct score_input in;
 
-int score_one(struct model *m, const struct vocab *v, const char *text, size_t nbytes, const struct score_options *options,
-              struct arena *a, struct score *s, struct fail *f)
-{
-    return measure(NULL, m, v, text, nbytes, options, a, s, f);
+    if (score_input_of(&in, v, text, nbytes, options, a, f) != 0)
+        return -1;
+    return score_run(models, &in, options, a, s, f);
 }
 
 float *score_logits(struct model *m, const int32_t *tokens, size_t n, struct arena *a, size_t *width, struct fail *f)

@@ -1,10 +1,13 @@
-/* score.h - what did quantizing cost? Perplexity, KL divergence, agreement, as llama-perplexity defines them
- * (llama.cpp tools/perplexity/README.md), in double and without clipping. */
+/* score.h - what did quantizing cost? An original and its candidates through the network in step, a layer at a time: perplexity,
+ * KL divergence, agreement, as llama-perplexity defines them (llama.cpp tools/perplexity/README.md), in double and without
+ * clipping. The losses of single tokens stay, so that they can be summed up by category or by how sure the original was. */
 #ifndef BANTAM_SCORE_H
 #define BANTAM_SCORE_H
 
 #include "formats/model.h"
 #include "tokenizer/tokenizer.h"
+#include "verify/figures.h"
+#include "verify/weights.h"
 
 struct score_options {
     size_t context;                     /* tokens per chunk; 0: 512 */
@@ -13,40 +16,59 @@ struct score_options {
     void *ctx;
 };
 
-struct perplexity {
-    double value, stderr_;
+/* Canonical models. Without candidates the original is measured alone. */
+struct score_models {
+    struct model *original, *const *candidate;
+    size_t n;
 };
 
-struct tensor_error {
-    const char *name;
-    const char *type;                   /* the candidate's encoding, label */
-    double rmse, nmse, cosine;
+/* What the models read, and the places where what they say is scored: behind token at[i], of all chunks, next[i] follows. Every
+ * chunk has `context` tokens and sees no other; attention is causal, so a short one may be filled up with any tokens. */
+struct score_input {
+    const int32_t *token;               /* nchunks * context */
+    size_t nchunks, context;
+    const size_t *at;                   /* n places in `token`, ascending */
+    const int32_t *next;
+    size_t n;
+};
+
+/* The text as llama-perplexity cuts and scores it: whole chunks, of each the second half. Arrays hang on `a`. FAIL_INPUT: less
+ * than two chunks; FAIL_USAGE: a context that leaves nothing to score. */
+int score_input_of(struct score_input *, const struct vocab *, const char *text, size_t nbytes, const struct score_options *,
+                   struct arena *a, struct fail *);
+
+/* The chunk that token i of those scored is in. */
+static inline size_t score_chunk(const struct score_input *in, size_t i)
+{
+    return in->at[i] / in->context;
+}
+
+struct candidate_score {
+    const char *path;                   /* the model's */
+    struct figures figures;             /* over all tokens */
+    struct tensor_errors tensors;
+    double *layer_nmse;                 /* of the hidden states of scored tokens behind each layer */
+    struct token_loss *token;           /* one for each of the input's places */
 };
 
 struct score {
     size_t tokens, context, chunks;     /* tokens: scored ones */
-    struct perplexity original, candidate;
-    double ratio, ratio_stderr;
-    struct {
-        double mean, stderr_, median, p90, p99, p999, max;
-    } kld;
-    double top1, rms_delta_p;           /* shares, 0..1 */
-    struct tensor_error *tensor;        /* tensors that both have, in the original's order */
-    size_t ntensors;
-    double *layer_nmse;                 /* of the hidden state behind each layer */
+    struct perplexity original;
+    struct token_said *token;           /* one for each of the input's places */
     size_t nlayers;
+    struct candidate_score *candidate;
+    size_t ncandidates;
     double seconds;
     uint64_t peak_nbytes;               /* resident, as getrusage has it */
 };
 
-/* Both canonical models over `text` (tokenized by the original's vocabulary `v`). Different vocabulary sizes or layer
- * counts are FAIL_INPUT. The arrays hang on `a`. */
-int score_pair(struct model *candidate, struct model *original, const struct vocab *v, const char *text, size_t nbytes,
-               const struct score_options *, struct arena *a, struct score *, struct fail *);
+/* Different vocabulary sizes, widths, layer counts or tensor shapes are FAIL_INPUT. The arrays hang on `a`. */
+int score_run(const struct score_models *, const struct score_input *, const struct score_options *, struct arena *a,
+              struct score *, struct fail *);
 
-/* One model alone: only tokens, context, chunks, original, seconds and peak are filled. */
-int score_one(struct model *, const struct vocab *v, const char *text, size_t nbytes, const struct score_options *,
-              struct arena *a, struct score *, struct fail *);
+/* score_input_of() and score_run(). */
+int score_text(const struct score_models *, const struct vocab *, const char *text, size_t nbytes, const struct score_options *,
+               struct arena *a, struct score *, struct fail *);
 
 /* n rows of logits of one sequence of n tokens, in `a`; *width is the vocabulary size. NULL: see *f. */
 float *score_logits(struct model *, const int32_t *tokens, size_t n, struct arena *a, size_t *width, struct fail *);

@@ -15,22 +15,27 @@ static size_t top_of(const float *x, size_t n)
     return top;
 }
 
-/* A distribution: probability of i is term[i] / sum, its logarithm x[i] - total. */
-struct softmax {
-    size_t top;
-    double sum, total;
-};
-
-static struct softmax softmax_of(const float *x, size_t n, double *term)
+struct distribution distribution_of(const float *x, size_t n, double *term)
 {
-    struct softmax s = { .top = top_of(x, n) };
+    struct distribution d = { .x = x, .term = term, .n = n, .top = top_of(x, n) };
 
     for (size_t i = 0; i < n; i++) {
-        term[i] = exp((double)x[i] - (double)x[s.top]);
-        s.sum += term[i];
+        term[i] = exp((double)x[i] - (double)x[d.top]);
+        d.sum += term[i];
     }
-    s.total = (double)x[s.top] + log(s.sum);
-    return s;
+    d.total = (double)x[d.top] + log(d.sum);
+    return d;
+}
+
+struct token_said said_of(const struct distribution *p, size_t next)
+{
+    struct token_said said = { .loss = p->total - (double)p->x[next], .top = p->term[p->top] / p->sum };
+    double mean = 0;
+
+    for (size_t i = 0; i < p->n; i++)
+        mean += p->term[i] * (p->total - (double)p->x[i]);
+    said.entropy = mean / p->sum;
+    return said;
 }
 
 /* exp(d) - 1 - d for |d| < 1/4, where the subtraction would cancel, by its series: never negative. */
@@ -47,31 +52,22 @@ static double excess(double d)
 
 /* sum of p log(p / q), written as sum of q - p - p log(q / p), the same since p and q both sum to 1. No term is negative
  * and each is of second order in the difference, so nearly equal models get a divergence that is not rounding noise. */
-static double divergence(const float *x, const struct softmax *p, const double *p_term, const float *y,
-                         const struct softmax *q, const double *q_term, size_t n)
+static double divergence(const struct distribution *p, const struct distribution *q)
 {
     double kld = 0, shift = q->total - p->total, level = p->sum / q->sum;
 
-    for (size_t i = 0; i < n; i++) {
-        double d = (double)y[i] - (double)x[i] - shift;
-        kld += fabs(d) < 0.25 ? p_term[i] * excess(d) : q_term[i] * level - p_term[i] - p_term[i] * d;
+    for (size_t i = 0; i < p->n; i++) {
+        double d = (double)q->x[i] - (double)p->x[i] - shift;
+        kld += fabs(d) < 0.25 ? p->term[i] * excess(d) : q->term[i] * level - p->term[i] - p->term[i] * d;
     }
     return kld / p->sum;
 }
 
-struct token_loss loss_of(const float *original, const float *candidate, size_t n, size_t next, double *scratch)
+struct token_loss loss_of(const struct distribution *p, const struct distribution *q, size_t next)
 {
-    struct token_loss loss = {0};
-    struct softmax p = softmax_of(original, n, scratch), q;
+    struct token_loss loss = { .loss = q->total - (double)q->x[next], .kld = divergence(p, q), .same_top = p->top == q->top };
 
-    loss.original = p.total - (double)original[next];
-    if (!candidate)
-        return loss;
-    q = softmax_of(candidate, n, scratch + n);
-    loss.candidate = q.total - (double)candidate[next];
-    loss.kld = divergence(original, &p, scratch, candidate, &q, scratch + n, n);
-    loss.delta_p = exp(-loss.candidate) - exp(-loss.original);
-    loss.same_top = p.top == q.top;
+    loss.delta_p = exp(-loss.loss) - exp((double)p->x[next] - p->total);
     return loss;
 }
 

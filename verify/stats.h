@@ -7,16 +7,37 @@
 
 #include <stddef.h>
 
-/* What the two models said about one token; with one model only `original` is filled. */
-struct token_loss {
-    double original, candidate;         /* -log of the probability given to the token that follows */
-    double kld;                         /* divergence of the candidate's distribution from the original's */
-    double delta_p;                     /* candidate's probability of that token minus the original's */
-    int same_top;                       /* do both hold the same token most likely? Ties: the lowest id */
+/* A distribution over n pieces: that of i has the probability term[i] / sum, whose logarithm is x[i] - total. */
+struct distribution {
+    const float *x;
+    const double *term;
+    size_t n, top;                      /* top: the most likely one; ties: the lowest id */
+    double sum, total;
 };
 
-/* `candidate` may be NULL. n logits each, finite; 0 <= next < n. scratch: 2 * n doubles. */
-struct token_loss loss_of(const float *original, const float *candidate, size_t n, size_t next, double *scratch);
+/* Of n > 0 finite logits, borrowed. term: n doubles, filled and borrowed. */
+struct distribution distribution_of(const float *logits, size_t n, double *term);
+
+/* What the original said about one token. */
+struct token_said {
+    double loss;                        /* -log of the probability given to the token that follows */
+    double top;                         /* the probability of the most likely one: how sure it was */
+    double entropy;                     /* in nats */
+};
+
+/* What a candidate made of it. */
+struct token_loss {
+    double loss;
+    double kld;                         /* divergence of the candidate's distribution from the original's */
+    double delta_p;                     /* candidate's probability of the token that follows minus the original's */
+    int same_top;                       /* do both hold the same token most likely? */
+};
+
+/* 0 <= next < n. */
+struct token_said said_of(const struct distribution *original, size_t next);
+
+/* Both over the same pieces. */
+struct token_loss loss_of(const struct distribution *original, const struct distribution *candidate, size_t next);
 
 struct estimate {
     double mean, stderr_;               /* of the mean: root of (population variance / (n - 1)); 0 for n < 2 */

@@ -16,23 +16,45 @@ static bool near(double a, double b, double relative)
 
 /* ---- single tokens ---- */
 
+/* What both said about one token. */
+struct both {
+    double original, candidate, kld, delta_p, top, entropy;
+    int same_top;
+};
+
+static struct both both_of(const float *original, const float *candidate, size_t n, size_t next, double *scratch)
+{
+    struct distribution p = distribution_of(original, n, scratch), q;
+    struct token_said said = said_of(&p, next);
+    struct both b = { .original = said.loss, .top = said.top, .entropy = said.entropy };
+
+    if (candidate) {
+        q = distribution_of(candidate, n, scratch + n);
+        struct token_loss l = loss_of(&p, &q, next);
+        b.candidate = l.loss, b.kld = l.kld, b.delta_p = l.delta_p, b.same_top = l.same_top;
+    }
+    return b;
+}
+
 TEST(loss_of_two_and_four_pieces)
 {
     const float even[2] = { 3, 3 }, odd[2] = { 1, 1 + (float)0.6931471805599453 };     /* 1/2 1/2 and 1/3 2/3 */
     const float four[4] = { -5, -5, -5, -5 }, one[4] = { 0, -200, -200, -200 };
     double scratch[8];
-    struct token_loss l = loss_of(even, odd, 2, 0, scratch);
+    struct both l = both_of(even, odd, 2, 0, scratch);
 
     CHECK(near(l.original, log(2), 1e-15) && near(l.candidate, log(3), 1e-7));
     CHECK(near(l.kld, 0.5 * log(1.5) + 0.5 * log(0.75), 1e-7));
     CHECK(near(l.delta_p, 1. / 3 - 0.5, 1e-6) && !l.same_top);
-    l = loss_of(four, one, 4, 1, scratch);
+    l = both_of(four, one, 4, 1, scratch);
     CHECK(near(l.original, log(4), 1e-15) && near(l.candidate, 200, 1e-15) && l.same_top);
     CHECK(near(l.kld, -log(4) + 0.75 * 200, 1e-14));
-    l = loss_of(one, four, 4, 1, scratch);
+    l = both_of(one, four, 4, 1, scratch);
     CHECK(near(l.kld, log(4), 1e-14));
-    l = loss_of(four, NULL, 4, 1, scratch);
-    CHECK(near(l.original, log(4), 1e-15) && l.candidate == 0 && l.kld == 0);
+    l = both_of(four, NULL, 4, 1, scratch);
+    CHECK(near(l.original, log(4), 1e-15) && near(l.entropy, log(4), 1e-15) && l.top == 0.25);
+    l = both_of(one, NULL, 4, 1, scratch);
+    CHECK(l.top == 1 && l.entropy < 1e-80 && l.original == 200);
 }
 
 TEST(loss_of_equal_logits_is_exactly_zero)
@@ -44,11 +66,11 @@ TEST(loss_of_equal_logits_is_exactly_zero)
 
     for (size_t i = 0; i < N; i++)
         x[i] = y[i] = (float)(ids[i] - 2000) / 37;
-    struct token_loss l = loss_of(x, y, N, 3, scratch);
+    struct both l = both_of(x, y, N, 3, scratch);
     CHECK(l.kld == 0 && l.delta_p == 0 && l.same_top && l.original == l.candidate);
     for (size_t i = 0; i < N; i++)
         y[i] += 16;                 /* a shift changes no probability; here it is lost in no rounding but the floats' own */
-    l = loss_of(x, y, N, 3, scratch);
+    l = both_of(x, y, N, 3, scratch);
     CHECK(l.kld >= 0 && l.kld < 1e-11);
     free(ids);
 }
@@ -62,8 +84,8 @@ TEST(loss_of_tiny_differences_keeps_its_digits)
     for (double e = 1e-3; e > 1e-10; e /= 10) {
         const float y[2] = { (float)e, -(float)e };
         double want = (double)y[0] * (double)y[0] / 2;
-        if (!near(loss_of(x, y, 2, 0, scratch).kld, want, 1e-6))
-            test_failed(__FILE__, __LINE__, "a change of %g gives %g, expected %g", e, loss_of(x, y, 2, 0, scratch).kld, want);
+        if (!near(both_of(x, y, 2, 0, scratch).kld, want, 1e-6))
+            test_failed(__FILE__, __LINE__, "a change of %g gives %g, expected %g", e, both_of(x, y, 2, 0, scratch).kld, want);
     }
 }
 
@@ -76,8 +98,8 @@ TEST(loss_of_differences_around_a_quarter)
         const float x[2] = { 0, 1 }, y[2] = { 0.005f * (float)i, 1 };
         double p = 1 / (1 + exp(1)), q = exp((double)y[0]) / (exp((double)y[0]) + exp(1));
         double want = p * log(p / q) + (1 - p) * log((1 - p) / (1 - q));
-        if (!(fabs(loss_of(x, y, 2, 0, scratch).kld - want) < 1e-15 + 1e-12 * want))
-            test_failed(__FILE__, __LINE__, "%g: %.17g, expected %.17g", (double)y[0], loss_of(x, y, 2, 0, scratch).kld, want);
+        if (!(fabs(both_of(x, y, 2, 0, scratch).kld - want) < 1e-15 + 1e-12 * want))
+            test_failed(__FILE__, __LINE__, "%g: %.17g, expected %.17g", (double)y[0], both_of(x, y, 2, 0, scratch).kld, want);
     }
 }
 
@@ -151,7 +173,8 @@ static int pair_score(struct pair *p, struct model *candidate, size_t context, s
     struct score_options options = { .context = context, .chunks = chunks };
 
     p->fail = (struct fail){0};
-    return score_pair(candidate, p->original, p->vocab, text, strlen(text), &options, &p->arena, &p->score, &p->fail);
+    struct score_models models = { p->original, &candidate, 1 };
+    return score_text(&models, p->vocab, text, strlen(text), &options, &p->arena, &p->score, &p->fail);
 }
 
 TEST(score_of_a_model_against_itself_is_exact)
@@ -161,14 +184,16 @@ TEST(score_of_a_model_against_itself_is_exact)
     pair_open(&p);
     CHECK(pair_score(&p, p.original, CONTEXT, 0) == 0);
     struct score *s = &p.score;
-    CHECK(s->kld.mean == 0 && s->kld.stderr_ == 0 && s->kld.median == 0 && s->kld.p999 == 0 && s->kld.max == 0);
-    CHECK(s->top1 == 1 && s->rms_delta_p == 0 && s->ratio == 1 && s->ratio_stderr == 0);
-    CHECK(s->original.value == s->candidate.value && s->original.stderr_ == s->candidate.stderr_);
+    struct candidate_score *c = s->candidate;
+    struct figures *g = &c->figures;
+    CHECK(g->kld.mean == 0 && g->kld.stderr_ == 0 && g->kld.median == 0 && g->kld.p999 == 0 && g->kld.max == 0);
+    CHECK(g->top1 == 1 && g->rms_delta_p == 0 && g->ratio == 1 && g->ratio_stderr == 0);
+    CHECK(s->original.value == g->candidate.value && s->original.stderr_ == g->candidate.stderr_);
     CHECK_U64(s->nlayers, 2);
-    CHECK(s->layer_nmse[0] == 0 && s->layer_nmse[1] == 0);
-    CHECK_U64(s->ntensors, p.original->ntensors);
-    for (size_t i = 0; i < s->ntensors; i++)
-        CHECK(s->tensor[i].rmse == 0 && s->tensor[i].nmse == 0 && near(s->tensor[i].cosine, 1, 1e-15));
+    CHECK(c->layer_nmse[0] == 0 && c->layer_nmse[1] == 0);
+    CHECK_U64(c->tensors.n, p.original->ntensors);
+    for (size_t i = 0; i < c->tensors.n; i++)
+        CHECK(c->tensors.item[i].rmse == 0 && c->tensors.item[i].nmse == 0 && near(c->tensors.item[i].cosine, 1, 1e-15));
     pair_close(&p);
 }
 
@@ -224,19 +249,32 @@ TEST(score_follows_the_definitions)
     for (size_t k = 0; k < count / CONTEXT; k++)
         add_chunk(&p, tokens + k * CONTEXT, CONTEXT, &sums);
     struct score *s = &p.score;
+    struct candidate_score *c = s->candidate;
+    struct figures *g = &c->figures;
     CHECK_U64(s->chunks, count / CONTEXT);
     CHECK_U64(s->tokens, count / CONTEXT * (CONTEXT / 2 - 1));
     CHECK(sums.n == (double)s->tokens);
     CHECK(near(s->original.value, exp(sums.original / sums.n), 1e-5));
-    CHECK(near(s->candidate.value, exp(sums.candidate / sums.n), 1e-5));
-    CHECK(near(s->ratio, exp((sums.candidate - sums.original) / sums.n), 1e-5));
-    CHECK(s->kld.mean > 1e-6 && near(s->kld.mean, sums.kld / sums.n, 1e-3));
-    CHECK(near(s->top1, (double)sums.same / sums.n, 1e-12));
-    CHECK(near(s->rms_delta_p, sqrt(sums.delta_p2 / sums.n), 1e-3));
-    CHECK(s->layer_nmse[0] > 0 && s->layer_nmse[1] < 0.01);
-    CHECK_STR(s->tensor[0].type, "Q8_0");
-    CHECK(s->tensor[0].nmse > 0 && s->tensor[0].nmse < 1e-4 && s->tensor[0].cosine > 0.9999);
+    CHECK(near(g->candidate.value, exp(sums.candidate / sums.n), 1e-5));
+    CHECK(near(g->ratio, exp((sums.candidate - sums.original) / sums.n), 1e-5));
+    CHECK(g->kld.mean > 1e-6 && near(g->kld.mean, sums.kld / sums.n, 1e-3));
+    CHECK(near(g->top1, (double)sums.same / sums.n, 1e-12));
+    CHECK(near(g->rms_delta_p, sqrt(sums.delta_p2 / sums.n), 1e-3));
+    CHECK(c->layer_nmse[0] > 0 && c->layer_nmse[1] < 0.01);
+    CHECK_STR(c->tensors.item[0].type, "Q8_0");
+    CHECK(c->tensors.item[0].nmse > 0 && c->tensors.item[0].nmse < 1e-4 && c->tensors.item[0].cosine > 0.9999);
     pair_close(&p);
+}
+
+/* To the last bit. */
+static void check_same(const struct score *s, const struct candidate_score *x, const struct score *t, const struct candidate_score *y)
+{
+    CHECK(memcmp(&s->original, &t->original, sizeof s->original) == 0);
+    CHECK(memcmp(&x->figures, &y->figures, sizeof x->figures) == 0);
+    CHECK(memcmp(x->layer_nmse, y->layer_nmse, s->nlayers * sizeof *x->layer_nmse) == 0);
+    CHECK_U64(x->tensors.n, y->tensors.n);
+    for (size_t i = 0; i < x->tensors.n; i++)
+        CHECK(x->tensors.item[i].rmse == y->tensors.item[i].rmse && x->tensors.item[i].cosine == y->tensors.item[i].cosine);
 }
 
 TEST(score_does_not_depend_on_threads)
@@ -249,17 +287,50 @@ TEST(score_does_not_depend_on_threads)
     for (int threads = 1; threads <= 3; threads++) {
         omp_set_num_threads(threads);
         CHECK(pair_score(&p, p.candidate, CONTEXT, 0) == 0);
-        struct score *s = &p.score;
         if (threads == 1)
-            first = *s;
-        CHECK(memcmp(&first.original, &s->original, sizeof first.original) == 0 && first.ratio == s->ratio);
-        CHECK(memcmp(&first.kld, &s->kld, sizeof first.kld) == 0 && first.rms_delta_p == s->rms_delta_p);
-        CHECK(memcmp(first.layer_nmse, s->layer_nmse, s->nlayers * sizeof *s->layer_nmse) == 0);
-        for (size_t i = 0; i < s->ntensors; i++)
-            CHECK(first.tensor[i].rmse == s->tensor[i].rmse && first.tensor[i].cosine == s->tensor[i].cosine);
+            first = p.score;
+        check_same(&first, &first.candidate[0], &p.score, &p.score.candidate[0]);
     }
     omp_set_num_threads(before);
     pair_close(&p);
+}
+
+TEST(score_of_several_candidates_is_that_of_each)
+{
+    struct pair p;
+    struct tiny shape;
+    struct score_options options = { .context = CONTEXT };
+    struct score all;
+
+    pair_open(&p);
+    shape = p.original_shape;
+    shape.type = "q4_0";
+    struct model *candidate[] = { p.candidate, p.original, tiny_model(&shape) };
+    struct score_models models = { p.original, candidate, 3 };
+    CHECK(score_text(&models, p.vocab, text, strlen(text), &options, &p.arena, &all, &p.fail) == 0);
+    for (size_t k = 0; k < 3; k++) {
+        CHECK(pair_score(&p, candidate[k], CONTEXT, 0) == 0);
+        check_same(&p.score, &p.score.candidate[0], &all, &all.candidate[k]);
+    }
+    CHECK(all.candidate[0].figures.kld.mean < all.candidate[2].figures.kld.mean && all.candidate[1].figures.kld.max == 0);
+    model_close(candidate[2]);
+    pair_close(&p);
+}
+
+TEST(figures_of_some_tokens)
+{
+    const struct token_said o[3] = { { .loss = 1 }, { .loss = 5 }, { .loss = 3 } };
+    const struct token_loss c[3] = { { .loss = 1, .kld = 0.5, .same_top = 1 }, { .loss = 9, .kld = 7 }, { .loss = 4, .kld = 0.25, .delta_p = 0.5 } };
+    const size_t which[2] = { 0, 2 };
+    struct figures g = figures_of(o, c, which, 2);
+
+    CHECK(g.tokens == 2 && near(g.original.value, exp(2), 1e-15) && near(g.candidate.value, exp(2.5), 1e-15));
+    CHECK(near(g.ratio, exp(0.5), 1e-15) && g.kld.mean == 0.375 && g.kld.max == 0.5 && g.top1 == 0.5);
+    CHECK(near(g.rms_delta_p, sqrt(0.125), 1e-15));
+    g = figures_of(o, NULL, NULL, 3);
+    CHECK(g.tokens == 3 && near(g.original.value, exp(3), 1e-15) && g.ratio == 0);
+    g = figures_of(o, c, which, 0);
+    CHECK(g.tokens == 0 && g.original.value == 0 && g.kld.max == 0);
 }
 
 static void note_steps(void *ctx, const char *what, uint64_t done, uint64_t total)
@@ -280,11 +351,12 @@ TEST(score_of_one_model_and_fewer_chunks)
     pair_open(&p);
     CHECK(pair_score(&p, p.candidate, CONTEXT, 2) == 0);
     options.ctx = &p;
+    struct score_models alone = { .original = p.original };
     struct score one;
-    CHECK(score_one(p.original, p.vocab, text, strlen(text), &options, &a, &one, &p.fail) == 0);
+    CHECK(score_text(&alone, p.vocab, text, strlen(text), &options, &a, &one, &p.fail) == 0);
     CHECK_U64(one.chunks, 2);
     CHECK(one.original.value == p.score.original.value && one.original.stderr_ == p.score.original.stderr_);
-    CHECK(one.peak_nbytes > 0 && one.ntensors == 0);
+    CHECK(one.peak_nbytes > 0 && one.ncandidates == 0);
     CHECK(p.last_done == p.last_total && p.last_total == one.tokens);
     arena_release(&a);
     pair_close(&p);
