@@ -113,7 +113,7 @@ enum block_part {               /* what some families have and others do not */
     HAS_OUTPUT_NORMS = 1 << 14,         /* HAS_POST_NORMS under the names attn_output_norm and layer_output_norm */
 };
 
-/* All that verify/forward.c switches on; numbers (heads, eps, rope base) come from the canonical metadata. */
+/* All that the forward pass switches on; numbers (heads, eps, rope base) come from the canonical metadata. */
 struct block_shape {
     enum norm_kind norm;
     enum rope_kind rope;

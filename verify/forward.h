@@ -2,7 +2,7 @@
  *
  * A stream holds the hidden states of all tokens of all chunks for one canonical model; stream_layer() takes them one
  * layer further. Two streams of two models advance in step, so memory holds a slab of one weight, the hidden states and
- * the temporaries of a group of chunks (GROUP_* in forward.c), never a model. A group passes through a whole layer before
+ * the temporaries of a group of chunks (GROUP_* in stream.h), never a model. A group passes through a whole layer before
  * the next one starts; its some 2000 tokens share each decoded weight, which costs a few per cent of the product.
  * Products: single-threaded OpenBLAS calls on tiles of fixed shape (ops.h): figures do not depend on the number of threads.
  *
