@@ -1,7 +1,9 @@
 /* file.c - see file.h. */
 #include "formats/file.h"
+#include "formats/text.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -200,6 +202,32 @@ char *path_dir(struct arena *a, const char *path)
     if (base == path)
         return arena_strdup(a, ".");
     return arena_copy(a, path, base - path == 1 ? 1 : (size_t)(base - path) - 1);
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+int path_list(const char *dir, const char *end, struct arena *a, const char ***name, size_t *n, struct fail *f)
+{
+    DIR *d = opendir(dir);
+    const struct dirent *e;
+    size_t cap = 0;
+
+    *name = NULL;
+    *n = 0;
+    if (!d)
+        return fail_errno(f, "cannot be listed"), fail_in(f, dir);
+    while ((e = readdir(d)))
+        if (e->d_name[0] != '.' && ends_with(e->d_name, end)) {
+            *name = arena_grow(a, *name, &cap, *n + 1, sizeof **name);
+            (*name)[(*n)++] = arena_strdup(a, e->d_name);
+        }
+    closedir(d);
+    if (*n)
+        qsort(*name, *n, sizeof **name, by_bytes);
+    return 0;
 }
 
 /* ---- the cursor ---- */

@@ -54,6 +54,9 @@ bool path_exists(const char *path);
 bool path_is_dir(const char *path);
 bool path_same(const char *a, const char *b);         /* both exist and are one file, through whatever links */
 char *path_join(struct arena *, const char *dir, const char *name);
+
+/* Names of the files in a directory that end with `end`, in order, hidden ones left out, in `a`; *n of them. FAIL_SYSTEM. */
+int path_list(const char *dir, const char *end, struct arena *a, const char ***name, size_t *n, struct fail *f);
 const char *path_base(const char *path);        /* behind the last '/' */
 char *path_dir(struct arena *, const char *path);       /* before it; "." when there is none */
 
