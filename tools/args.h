@@ -32,8 +32,10 @@ struct args {
     bool tensors, hashes;
     const char *against, *text, *tokens;
     uint64_t context, chunks;
-    double max_kld, max_ppl_ratio;
-    bool has_max_kld, has_max_ppl_ratio;
+    double max_kld, max_ppl_ratio, min_top1, min_choices_agreement;
+    bool has_max_kld, has_max_ppl_ratio, has_min_top1, has_min_choices_agreement, has_shots;
+    const char *choices;
+    uint64_t shots;
     bool no_special, parse_special;
     bool process_output, merge, show;
     uint64_t min_tokens;

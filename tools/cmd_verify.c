@@ -2,217 +2,36 @@
 #include "formats/file.h"
 #include "tools/canonical.h"
 #include "tools/commands.h"
-#include "tools/report.h"
-#include "verify/score.h"
+#include "tools/verify_result.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- figures ---- */
-
-static void add_perplexity(cJSON *root, const char *name, struct perplexity p)
-{
-    cJSON *item = cJSON_AddObjectToObject(root, name);
-
-    cJSON_AddNumberToObject(item, "perplexity", p.value);
-    cJSON_AddNumberToObject(item, "stderr", p.stderr_);
-}
-
-static void add_kld(cJSON *root, const struct divergences *d)
-{
-    cJSON *kld = cJSON_AddObjectToObject(root, "kld");
-    const struct { const char *name; double value; } rows[] = {
-        { "mean", d->mean }, { "stderr", d->stderr_ }, { "median", d->median }, { "p90", d->p90 }, { "p99", d->p99 },
-        { "p999", d->p999 }, { "max", d->max },
-    };
-
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        cJSON_AddNumberToObject(kld, rows[i].name, rows[i].value);
-}
-
-static cJSON *counts_json(const struct score *s)
-{
-    cJSON *root = cJSON_CreateObject();
-
-    cJSON_AddItemToObject(root, "tokens", json_whole(s->tokens));
-    cJSON_AddItemToObject(root, "context", json_whole(s->context));
-    cJSON_AddItemToObject(root, "chunks", json_whole(s->chunks));
-    add_perplexity(root, "original", s->original);
-    return root;
-}
-
-static void add_cost(cJSON *root, const struct score *s)
-{
-    cJSON_AddNumberToObject(root, "seconds", s->seconds);
-    cJSON_AddItemToObject(root, "peak_bytes", json_whole(s->peak_nbytes));
-}
-
-static void add_figures(cJSON *root, const struct figures *g)
-{
-    add_perplexity(root, "candidate", g->candidate);
-    cJSON_AddNumberToObject(root, "perplexity_ratio", g->ratio);
-    cJSON_AddNumberToObject(root, "perplexity_ratio_stderr", g->ratio_stderr);
-    add_kld(root, &g->kld);
-    cJSON_AddNumberToObject(root, "top1_agreement", g->top1);
-    cJSON_AddNumberToObject(root, "rms_delta_p", g->rms_delta_p);
-}
-
-static void add_candidate(cJSON *root, const struct score *s, const struct candidate_score *c)
-{
-    cJSON *list;
-
-    add_figures(root, &c->figures);
-    list = cJSON_AddArrayToObject(root, "tensors");
-    for (size_t i = 0; i < c->tensors.n; i++) {
-        const struct tensor_error *t = &c->tensors.item[i];
-        cJSON *item = cJSON_CreateObject();
-
-        cJSON_AddItemToObject(item, "name", json_text(t->name, strlen(t->name)));
-        cJSON_AddStringToObject(item, "type", t->type);
-        cJSON_AddNumberToObject(item, "rmse", t->rmse);
-        cJSON_AddNumberToObject(item, "nmse", t->nmse);
-        cJSON_AddNumberToObject(item, "cosine", t->cosine);
-        cJSON_AddItemToArray(list, item);
-    }
-    list = cJSON_AddArrayToObject(root, "layers");
-    for (size_t i = 0; i < s->nlayers; i++) {
-        cJSON *item = cJSON_CreateObject();
-
-        cJSON_AddItemToObject(item, "index", json_whole(i));
-        cJSON_AddNumberToObject(item, "nmse", c->layer_nmse[i]);
-        cJSON_AddItemToArray(list, item);
-    }
-}
-
-/* The first candidate's keys stand at the top, so that a script for one candidate reads the report of several. */
-static cJSON *score_json(const struct args *a, const struct score *s)
-{
-    cJSON *root = counts_json(s), *list;
-
-    add_candidate(root, s, &s->candidate[0]);
-    if (s->ncandidates > 1) {
-        list = cJSON_AddArrayToObject(root, "candidates");
-        for (size_t k = 0; k < s->ncandidates; k++) {
-            cJSON *item = cJSON_CreateObject();
-            const char *file = a->operand.item[k];
-
-            cJSON_AddItemToObject(item, "file", json_text(file, strlen(file)));
-            add_candidate(item, s, &s->candidate[k]);
-            cJSON_AddItemToArray(list, item);
-        }
-    }
-    add_cost(root, s);
-    return root;
-}
-
-static int worse(const void *a, const void *b)
-{
-    double x = ((const struct tensor_error *)a)->nmse, y = ((const struct tensor_error *)b)->nmse;
-
-    return (x < y) - (x > y);
-}
-
-static void print_worst(const struct candidate_score *c)
-{
-    enum { SHOWN = 5 };
-    struct arena tmp = {0};
-    size_t n = c->tensors.n;
-    struct tensor_error *worst = arena_array(&tmp, struct tensor_error, n);
-
-    memcpy(worst, c->tensors.item, n * sizeof *worst);
-    qsort(worst, n, sizeof *worst, worse);
-    if (n && worst[0].nmse > 0)
-        printf("\n  tensors that lost most                     type        rmse        nmse    cosine\n");
-    for (size_t i = 0; i < n && i < SHOWN && worst[i].nmse > 0; i++) {
-        fputs("  ", stdout);
-        print_cell(worst[i].name, 42);
-        printf(" %-7s %8.3g    %8.3g %9.6f\n", worst[i].type, worst[i].rmse, worst[i].nmse, worst[i].cosine);
-    }
-    arena_release(&tmp);
-}
-
-/* A bar per layer, scaled to the worst one: where along the model the error grows. */
-static void print_layers(const struct score *s, const struct candidate_score *c)
-{
-    static const char *const bars[] = { "\u2581", "\u2582", "\u2583", "\u2584", "\u2585", "\u2586", "\u2587", "\u2588" };
-    double most = 0;
-
-    for (size_t i = 0; i < s->nlayers; i++)
-        most = c->layer_nmse[i] > most ? c->layer_nmse[i] : most;
-    if (!(most > 0))
-        return;
-    printf("\n  error of the hidden state, first layer to last (worst: nmse %.3g)\n  ", most);
-    for (size_t i = 0; i < s->nlayers; i++)
-        fputs(bars[(int)(7 * c->layer_nmse[i] / most)], stdout);
-    putchar('\n');
-}
-
-static void print_one(const struct score *s)
-{
-    const struct figures *g = &s->candidate->figures;
-
-    printf("  perplexity, candidate          %12.4f +- %.4f\n", g->candidate.value, g->candidate.stderr_);
-    printf("  ratio                          %12.6f +- %.6f\n", g->ratio, g->ratio_stderr);
-    printf("  KL divergence, mean            %12.6f +- %.6f\n", g->kld.mean, g->kld.stderr_);
-    printf("    median / 90 %% / 99 %% / max   %12.6f / %.6f / %.6f / %.6f\n", g->kld.median, g->kld.p90, g->kld.p99, g->kld.max);
-    printf("  same most likely next token    %12.3f %%\n", 100 * g->top1);
-    printf("  RMS change of the probability  %12.3f %%\n", 100 * g->rms_delta_p);
-}
-
-static void print_several(const struct args *a, const struct score *s)
-{
-    printf("\n  %-30s %11s %9s %9s %9s %9s %8s %8s\n", "candidate", "perplexity", "ratio", "KLD mean", "KLD 99 %", "KLD max",
-           "same top", "RMS dp");
-    for (size_t k = 0; k < s->ncandidates; k++) {
-        const struct figures *g = &s->candidate[k].figures;
-
-        fputs("  ", stdout);
-        print_cell(a->operand.item[k], 30);
-        printf(" %11.4f %9.5f %9.6f %9.5f %9.4f %7.3f%% %7.3f%%\n", g->candidate.value, g->ratio, g->kld.mean, g->kld.p99,
-               g->kld.max, 100 * g->top1, 100 * g->rms_delta_p);
-    }
-}
-
-static void print_score(const struct args *a, const struct score *s)
-{
-    char seconds[SIZE_TEXT], peak[SIZE_TEXT];
-
-    if (s->ncandidates == 1)
-        printf("%s against %s\n", a->operand.item[0], a->against);
-    else
-        printf("%zu candidates against %s\n", s->ncandidates, a->against);
-    printf("  %zu tokens scored in %zu chunks of %zu\n\n", s->tokens, s->chunks, s->context);
-    printf("  perplexity, original           %12.4f +- %.4f\n", s->original.value, s->original.stderr_);
-    if (s->ncandidates == 1)
-        print_one(s);
-    else
-        print_several(a, s);
-    for (size_t k = 0; k < s->ncandidates; k++) {
-        if (s->ncandidates > 1)
-            printf("\n%s\n", a->operand.item[k]);
-        print_worst(&s->candidate[k]);
-        print_layers(s, &s->candidate[k]);
-    }
-    printf("\n  %s, %s of memory at most\n", time_text(seconds, s->seconds), size_text(peak, s->peak_nbytes));
-}
-
 /* ---- verify ---- */
 
-static int check_thresholds(const struct args *a, const struct score *s, struct fail *f)
+static int read_questions(struct args *a, struct questions *q, struct fail *f)
 {
-    for (size_t k = 0; k < s->ncandidates; k++) {
-        const struct figures *g = &s->candidate[k].figures;
-        int bad = 0;
+    if (questions_read(q, a->choices, &a->arena, f) != 0)
+        return -1;
+    return choices_check(q, &(struct choices_options){ .shots = a->shots, .has_shots = a->has_shots }, f) != 0 ? fail_in(f, a->choices) : 0;
+}
 
-        if (a->has_max_kld && !(g->kld.mean <= a->max_kld))
-            bad = fail(f, FAIL_NO, "the mean KL divergence is %.6g, more than --max-kld %g", g->kld.mean, a->max_kld);
-        else if (a->has_max_ppl_ratio && !(g->ratio <= a->max_ppl_ratio))
-            bad = fail(f, FAIL_NO, "the perplexity ratio is %.6g, more than --max-ppl-ratio %g", g->ratio, a->max_ppl_ratio);
-        if (bad)
-            return s->ncandidates > 1 ? fail_in(f, a->operand.item[k]) : bad;
-    }
-    return 0;
+/* All models answer the questions, one after another. */
+static int ask(struct args *a, const struct score_models *models, const struct vocab *v, const struct questions *q, struct choices *c,
+               struct fail *f)
+{
+    struct meter meter;
+    struct choices_options options = { .shots = a->shots, .has_shots = a->has_shots, .progress = meter_steps, .ctx = &meter };
+    struct model **model = arena_array(&a->arena, struct model *, models->n + 1);
+    int bad;
+
+    model[0] = models->original;
+    memcpy(model + 1, models->candidate, models->n * sizeof *model);
+    meter_start(&meter, a, "asking");
+    bad = choices_ask(c, q, model, models->n + 1, v, &options, &a->arena, f);
+    meter_end(&meter);
+    return bad;
 }
 
 static int verify(struct args *a, const struct score_models *models, struct vocab *found, struct fail *f)
@@ -220,25 +39,28 @@ static int verify(struct args *a, const struct score_models *models, struct voca
     struct meter meter;
     struct score_options options = { .context = a->context, .chunks = a->chunks, .progress = meter_steps, .ctx = &meter };
     struct score s = {0};
+    struct questions questions;
+    struct choices choices;
+    struct verify_result result = { .args = a, .models = models, .score = &s, .choices = a->choices ? &choices : NULL };
     struct vocab *v = canonical_vocab(models->original, found, f);
     size_t nbytes;
     char *text = v ? read_text(a, &nbytes, f) : NULL;
     int bad;
 
-    if (!text)
+    if (!text || (a->choices && read_questions(a, &questions, f) != 0))
         return -1;
     meter_start(&meter, a, "verifying");
     bad = score_text(models, v, text, nbytes, &options, &a->arena, &s, f);
     meter_end(&meter);
-    if (bad)
+    if (bad || (a->choices && ask(a, models, v, &questions, &choices, f) != 0))
         return -1;
     if (a->json)
-        bad = json_print(score_json(a, &s), f);
+        bad = json_print(verify_json(&result), f);
     else if (!a->quiet) {
-        print_score(a, &s);
+        verify_print(&result);
         bad = stdout_done(f);
     }
-    return bad ? bad : check_thresholds(a, &s, f);
+    return bad ? bad : verify_limits(&result, f);
 }
 
 static int run_verify(struct args *a, struct fail *f)
@@ -250,6 +72,12 @@ static int run_verify(struct args *a, struct fail *f)
 
     if (!a->against)
         return fail(f, FAIL_USAGE, "'verify' needs --against ORIGINAL"), fail_hint(f, "the model that was converted or quantized");
+    if ((a->has_shots || a->has_min_choices_agreement) && !a->choices)
+        return fail(f, FAIL_USAGE, "--%s needs --choices FILE", a->has_shots ? "shots" : "min-choices-agreement");
+    if (a->min_top1 > 1 || a->min_choices_agreement > 1) {
+        fail(f, FAIL_USAGE, "--%s wants a share from 0 to 1", a->min_top1 > 1 ? "min-top1" : "min-choices-agreement");
+        return fail_hint(f, "0.97 for 97 %%");
+    }
     if (needs_text(a, "verify", f))
         return -1;
     models.original = canonical_open(a, a->against, &found, f);
@@ -264,14 +92,17 @@ static int run_verify(struct args *a, struct fail *f)
 }
 
 static const char *const verify_options[] = {
-    "against", "text", "context", "chunks", "max-kld", "max-ppl-ratio", "ignore-key", NULL
+    "against", "text", "context", "chunks", "choices", "shots", "max-kld", "max-ppl-ratio", "min-top1", "min-choices-agreement",
+    "verbose", "ignore-key", NULL
 };
 
 const struct command command_verify = {
     .name = "verify", .operands = "CANDIDATE...", .about = "what quantizing cost: models side by side on a text",
     .detail = "Runs each CANDIDATE and ORIGINAL in step, layer by layer, on the text: perplexity, KL divergence over the whole vocabulary,\n"
               "agreement, and the error of every tensor and layer. Chunks, BOS and the scored half are llama-perplexity's. No file of\n"
-              "logits is stored, and memory holds one layer of each model. A model against itself gives exactly 0.",
+              "logits is stored, and memory holds one layer of each model. A model against itself gives exactly 0.\n\n"
+              "--choices puts multiple-choice questions to all models too, in MMLU's layout: how many are answered rightly, and which answers\n"
+              "changed. FILE is MMLU's CSV or JSONL (question, choices, answer, subject), DIR has test/ and dev/.",
     .options = verify_options, .min_operands = 1, .max_operands = SIZE_MAX, .run = run_verify
 };
 
@@ -298,7 +129,7 @@ static int perplexity(struct args *a, struct model *m, struct vocab *found, stru
         return -1;
     if (a->json) {
         root = counts_json(&s);
-        add_cost(root, &s);
+        cost_json(root, &s);
         return json_print(root, f);
     }
     if (a->quiet)

@@ -333,12 +333,10 @@ static void pick_all(struct choices *c)
                 c->said[m][r].pick[i] = pick_of(&c->questions->list.item[i], (enum choices_rule)r, c->said[m][r].loglik + c->first[i]);
 }
 
-/* How many worked examples there are to be had, and whether that is what was asked for. */
-static int count_shots(struct choices *c, const struct choices_options *o, struct fail *f)
+int choices_check(const struct questions *q, const struct choices_options *o, struct fail *f)
 {
-    c->most_shots = o->has_shots ? o->shots : SHOTS_DEFAULT;
-    for (size_t i = 0; i < c->questions->nsubjects && o->has_shots; i++) {
-        const struct subject *s = &c->questions->subject[i];
+    for (size_t i = 0; i < q->nsubjects && o->has_shots; i++) {
+        const struct subject *s = &q->subject[i];
         if (!s->n || s->shots.n >= o->shots)
             continue;
         fail(f, FAIL_INPUT, "subject '%s' has %zu worked examples, where %zu are wanted before each question", s->name, s->shots.n, o->shots);
@@ -383,8 +381,9 @@ int choices_ask(struct choices *c, const struct questions *q, struct model *cons
     struct job j = { .c = c, .vocab = v, .options = o };
     int bad;
 
-    *c = (struct choices){ .questions = q, .n = q->list.n, .nmodels = n, .context = family_number(model[0], "context_length") };
-    if (count_shots(c, o, f) != 0 || !(j.tokenizer = tokenizer_open(v, f)))
+    *c = (struct choices){ .questions = q, .n = q->list.n, .nmodels = n, .context = family_number(model[0], "context_length"),
+                           .most_shots = o->has_shots ? o->shots : SHOTS_DEFAULT };
+    if (choices_check(q, o, f) != 0 || !(j.tokenizer = tokenizer_open(v, f)))
         return -1;
     make_room(c, a);
     bad = run(&j, model, f);

@@ -54,8 +54,11 @@ struct choices {
     struct picks (*said)[RULES];        /* of each model */
 };
 
+/* FAIL_INPUT: a subject has fewer worked examples than `shots`. Cheap, for before any long work. */
+int choices_check(const struct questions *, const struct choices_options *, struct fail *f);
+
 /* Puts the questions to n models with the vocabulary v, the first of which is the original and says how long a prompt may be. Arrays
- * hang on `a`. FAIL_INPUT: fewer worked examples than `shots`; every prompt too long; what stream_open() refuses. */
+ * hang on `a`. FAIL_INPUT: what choices_check() refuses; every prompt too long; what stream_open() refuses. */
 int choices_ask(struct choices *, const struct questions *, struct model *const *model, size_t n, const struct vocab *v,
                 const struct choices_options *, struct arena *a, struct fail *f);
 

@@ -1,0 +1,119 @@
+/* verify_json.c - verify's result as one JSON document. */
+#include "tools/verify_result.h"
+
+#include <string.h>
+
+static cJSON *add_perplexity(cJSON *root, const char *name, struct perplexity p)
+{
+    cJSON *item = cJSON_AddObjectToObject(root, name);
+
+    cJSON_AddNumberToObject(item, "perplexity", p.value);
+    cJSON_AddNumberToObject(item, "stderr", p.stderr_);
+    return item;
+}
+
+static void add_kld(cJSON *root, const struct divergences *d)
+{
+    cJSON *kld = cJSON_AddObjectToObject(root, "kld");
+    const struct { const char *name; double value; } rows[] = {
+        { "mean", d->mean }, { "stderr", d->stderr_ }, { "median", d->median }, { "p90", d->p90 }, { "p99", d->p99 },
+        { "p999", d->p999 }, { "max", d->max },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        cJSON_AddNumberToObject(kld, rows[i].name, rows[i].value);
+}
+
+cJSON *counts_json(const struct score *s)
+{
+    cJSON *root = cJSON_CreateObject();
+
+    cJSON_AddItemToObject(root, "tokens", json_whole(s->tokens));
+    cJSON_AddItemToObject(root, "context", json_whole(s->context));
+    cJSON_AddItemToObject(root, "chunks", json_whole(s->chunks));
+    add_perplexity(root, "original", s->original);
+    return root;
+}
+
+void cost_json(cJSON *root, const struct score *s)
+{
+    cJSON_AddNumberToObject(root, "seconds", s->seconds);
+    cJSON_AddItemToObject(root, "peak_bytes", json_whole(s->peak_nbytes));
+}
+
+static void add_figures(cJSON *root, const struct figures *g, uint64_t nbytes)
+{
+    cJSON *candidate = add_perplexity(root, "candidate", g->candidate);
+
+    cJSON_AddItemToObject(candidate, "bytes", json_whole(nbytes));
+    cJSON_AddNumberToObject(root, "perplexity_ratio", g->ratio);
+    cJSON_AddNumberToObject(root, "perplexity_ratio_stderr", g->ratio_stderr);
+    add_kld(root, &g->kld);
+    cJSON_AddNumberToObject(root, "top1_agreement", g->top1);
+    cJSON_AddNumberToObject(root, "rms_delta_p", g->rms_delta_p);
+}
+
+static void add_tensors(cJSON *root, const struct tensor_errors *tensors)
+{
+    cJSON *list = cJSON_AddArrayToObject(root, "tensors");
+
+    for (size_t i = 0; i < tensors->n; i++) {
+        const struct tensor_error *t = &tensors->item[i];
+        cJSON *item = cJSON_CreateObject();
+
+        cJSON_AddItemToObject(item, "name", json_text(t->name, strlen(t->name)));
+        cJSON_AddStringToObject(item, "type", t->type);
+        cJSON_AddNumberToObject(item, "rmse", t->rmse);
+        cJSON_AddNumberToObject(item, "nmse", t->nmse);
+        cJSON_AddNumberToObject(item, "cosine", t->cosine);
+        cJSON_AddItemToArray(list, item);
+    }
+}
+
+static void add_layers(cJSON *root, const struct score *s, const struct candidate_score *c)
+{
+    cJSON *list = cJSON_AddArrayToObject(root, "layers");
+
+    for (size_t i = 0; i < s->nlayers; i++) {
+        cJSON *item = cJSON_CreateObject();
+
+        cJSON_AddItemToObject(item, "index", json_whole(i));
+        cJSON_AddNumberToObject(item, "nmse", c->layer_nmse[i]);
+        cJSON_AddItemToArray(list, item);
+    }
+}
+
+static void add_candidate(cJSON *root, const struct verify_result *r, size_t k)
+{
+    const struct candidate_score *c = &r->score->candidate[k];
+    char verdict[VERDICT_TEXT];
+
+    add_figures(root, &c->figures, model_nbytes(r->models->candidate[k]));
+    add_tensors(root, &c->tensors);
+    add_layers(root, r->score, c);
+    if (r->choices)
+        choices_json(root, r->choices, k);
+    verify_verdict(r, k, verdict);
+    cJSON_AddItemToObject(root, "verdict", json_text(verdict, strlen(verdict)));
+}
+
+cJSON *verify_json(const struct verify_result *r)
+{
+    cJSON *root = counts_json(r->score), *list;
+
+    cJSON_AddItemToObject(cJSON_GetObjectItem(root, "original"), "bytes", json_whole(model_nbytes(r->models->original)));
+    add_candidate(root, r, 0);
+    if (r->score->ncandidates > 1) {
+        list = cJSON_AddArrayToObject(root, "candidates");
+        for (size_t k = 0; k < r->score->ncandidates; k++) {
+            cJSON *item = cJSON_CreateObject();
+            const char *file = r->args->operand.item[k];
+
+            cJSON_AddItemToObject(item, "file", json_text(file, strlen(file)));
+            add_candidate(item, r, k);
+            cJSON_AddItemToArray(list, item);
+        }
+    }
+    cost_json(root, r->score);
+    return root;
+}

@@ -1,0 +1,46 @@
+/* verify_result.h - what `verify` found out, for whoever shows it: JSON, tables on the terminal, a page. */
+#ifndef BANTAM_VERIFY_RESULT_H
+#define BANTAM_VERIFY_RESULT_H
+
+#include "tools/args.h"
+#include "tools/report.h"
+#include "verify/choices.h"
+#include "verify/score.h"
+
+struct verify_result {
+    const struct args *args;                /* candidate k is operand k; the original is args->against */
+    const struct score_models *models;
+    const struct score *score;
+    const struct choices *choices;          /* NULL: no questions were asked; model k + 1 is candidate k */
+};
+
+/* Bytes of a model's weight files. */
+uint64_t model_nbytes(const struct model *);
+
+/* Names that tell candidates apart in a line: an operand's last part. */
+const char *candidate_name(const struct verify_result *, size_t k);
+
+/* One sentence for someone who is no engineer: how often candidate k says the same, and what it saves; "...". */
+enum { VERDICT_TEXT = 400 };
+const char *verify_verdict(const struct verify_result *, size_t k, char text[VERDICT_TEXT]);
+
+/* A loss in words, from "exactly the same" to "hardly the same model". docs/verify.md has the table. */
+const char *loss_word(double mean_kld, double top1);
+
+/* The contract's document: the first candidate's figures at the top, so that a script for one candidate reads the report of several;
+ * with more than one, all of them in "candidates". */
+cJSON *verify_json(const struct verify_result *);
+cJSON *counts_json(const struct score *);               /* tokens, context, chunks, the original's perplexity */
+void cost_json(cJSON *root, const struct score *);      /* seconds, memory */
+
+/* Tables of at most 80 columns, after the verdict. */
+void verify_print(const struct verify_result *);
+
+/* FAIL_NO: a figure of some candidate is over a limit that the user set. */
+int verify_limits(const struct verify_result *, struct fail *);
+
+/* ---- multiple choice ---- */
+void choices_json(cJSON *candidate, const struct choices *, size_t k);
+void choices_print(const struct verify_result *, size_t k);     /* candidate k against the original */
+
+#endif
