@@ -130,6 +130,8 @@ struct block_shape {
 struct arch {
     const char *name;                   /* general.architecture: "llama" */
     const char *const *hf_classes;      /* config.json "architectures"[0]; NULL-terminated */
+    const char *native;                 /* the source is no config.json but Mistral's params.json: the key that tells this row from
+                                         * those behind it, "" for the last; NULL: it is a config.json */
     const struct key_map *keys;         /* ends with {0} */
     const struct key_demand *demands;   /* ends with {0} */
     const struct name_map *tensors;     /* ends with {0} */

@@ -339,13 +339,28 @@ static int map_tensors(struct renamed *r, struct conversion *c, struct fail *f)
 /* ---- config and keys ---- */
 static int refuse_quantized(const cJSON *config, struct fail *f)
 {
-    const cJSON *q = cJSON_GetObjectItemCaseSensitive(config, "quantization_config");
+    const cJSON *hf = cJSON_GetObjectItemCaseSensitive(config, "quantization_config"),
+                *q = cJSON_IsObject(hf) ? hf : cJSON_GetObjectItemCaseSensitive(config, "quantization");       /* params.json's name */
 
     if (!q || cJSON_IsNull(q) || (cJSON_IsObject(q) && !q->child))
         return 0;
-    fail(f, FAIL_INPUT, "the weights are quantized already (quantization_config in config.json, quant_method '%s'), and there is no "
-         "decoder for that", json_str(q, "quant_method", "unknown"));
+    fail(f, FAIL_INPUT, "the weights are quantized already (%s in config.json, %s '%s'), and there is no "
+         "decoder for that", q->string, q == hf ? "quant_method" : "qformat_weight",
+         json_str(q, q == hf ? "quant_method" : "qformat_weight", "unknown"));
     return fail_hint(f, "convert the model it was made from");
+}
+
+/* Mistral's params.json names no class: a key tells. */
+static const struct arch *find_native(const cJSON *params)
+{
+    for (size_t i = 0; i < arch_count(); i++) {
+        const char *key = arch_at(i)->native;
+        const cJSON *item = key ? cJSON_GetObjectItemCaseSensitive(params, key) : NULL;
+
+        if (key && (!*key || (item && !cJSON_IsNull(item))))
+            return arch_at(i);
+    }
+    return NULL;
 }
 
 static const struct arch *find_arch(const cJSON *config, struct fail *f)
@@ -415,7 +430,7 @@ static int set_vocabulary(struct renamed *r, struct conversion *c, const struct 
     if (o->no_vocabulary)
         return 0;
     if (!vocab_dir_has_one(r->base.dir)) {
-        fail(f, FAIL_INPUT, "there is no tokenizer in the directory: no tokenizer.model and no tokenizer.json");
+        fail(f, FAIL_INPUT, "there is no tokenizer in the directory: no tokenizer.json, tokenizer.model, tekken.json or vocab.json");
         fail_hint(f, "copy the tokenizer files of the base model there");
         return fail_in(f, r->base.dir);
     }
@@ -448,14 +463,16 @@ static int convert(struct renamed *r, const struct rename_options *o, struct acc
                    struct fail *f)
 {
     struct conversion c = { .account = account, .arena = &r->base.arena };
-    const char *path = path_join(c.arena, r->base.dir, "config.json");
+    const char *path = path_join(c.arena, r->base.dir, r->base.config);
+    bool native = strcmp(r->base.config, "params.json") == 0;
 
     c.config = (cJSON *)json_read(path, CONFIG_MAX_BYTES, c.arena, f);
     if (!c.config)
         return -1;
     if (!cJSON_IsObject(c.config))
-        return fail(f, FAIL_INPUT, "config.json is no object"), fail_in(f, path);
-    if ((c.arch = find_arch(c.config, f)) == NULL || refuse_quantized(c.config, f))
+        return fail(f, FAIL_INPUT, "%s is no object", r->base.config), fail_in(f, path);
+    c.arch = native ? find_native(c.config) : find_arch(c.config, f);
+    if (c.arch == NULL || refuse_quantized(c.config, f))
         return fail_in(f, path);
     if (config_begin(&c, o->ignore_keys, f))
         return fail_in(f, path);
@@ -479,6 +496,17 @@ static int convert(struct renamed *r, const struct rename_options *o, struct acc
     return set_vocabulary(r, &c, o, vocab, f);
 }
 
+/* The sentences of config.c speak of config.json. */
+static void name_config(const char *config, struct fail *f)
+{
+    static const char usual[] = "config.json";
+    char *at = strstr(f->text, usual);
+
+    assert(strlen(config) == strlen(usual));
+    for (; at && config[0] != usual[0]; at = strstr(at, usual))
+        memcpy(at, config, strlen(config));
+}
+
 struct model *model_rename(struct model *m, const struct rename_options *o, struct account *account, struct vocab **vocab,
                            struct fail *f)
 {
@@ -490,8 +518,8 @@ struct model *model_rename(struct model *m, const struct rename_options *o, stru
         *vocab = NULL;
     if (!m || strcmp(m->format->name, "gguf") == 0)
         return m;
-    if (!m->dir || !path_exists(path_join(&m->arena, m->dir, "config.json"))) {
-        fail(f, FAIL_INPUT, "there is no config.json, so the model's family is not known");
+    if (!m->dir || !m->config) {
+        fail(f, FAIL_INPUT, "there is no config.json and no params.json, so the model's family is not known");
         fail_in(f, m->path);
         fail_hint(f, "give the directory that holds config.json and the weights");
         model_close(m);
@@ -503,6 +531,7 @@ struct model *model_rename(struct model *m, const struct rename_options *o, stru
     account_release(&own);
     if (!bad)
         return &r->base;
+    name_config(m->config, f);
     if (vocab)
         *vocab = NULL;
     model_close(&r->base);

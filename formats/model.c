@@ -224,6 +224,8 @@ void *model_adapter(size_t size, const struct model_ops *ops, struct model *inne
     m->format = inner->format;
     m->path = inner->path;
     m->dir = inner->dir;
+    m->config = inner->config;
+    m->aside = inner->aside;
     m->file = inner->file;
     m->nfiles = inner->nfiles;
     m->arena = a;
@@ -332,9 +334,16 @@ static struct model *open_file(const char *path, struct fail *f)
 
 /* What a directory holds, as far as it matters for finding the weights. */
 struct listing {
-    char *safetensors, *consolidated, *index, *gguf, *pytorch;     /* one name of each kind */
+    char *safetensors, *consolidated, *index, *gguf, *pytorch;     /* one name of each kind; of the first two the least */
     size_t nsafetensors, nindexes, nggufs;
+    bool consolidated_index;
 };
+
+static void keep_least(char **least, struct arena *a, const char *name)
+{
+    if (!*least || strcmp(name, *least) < 0)
+        *least = arena_strdup(a, name);
+}
 
 static bool is_later_shard(const char *name)
 {
@@ -345,13 +354,15 @@ static bool is_later_shard(const char *name)
 
 static void note(struct listing *l, struct arena *a, const char *name)
 {
-    if (ends_with(name, ".safetensors.index.json")) {
+    if (strcmp(name, "consolidated.safetensors.index.json") == 0) {
+        l->consolidated_index = true;
+    } else if (ends_with(name, ".safetensors.index.json")) {
         l->index = arena_strdup(a, name);
         l->nindexes++;
     } else if (ends_with(name, ".safetensors") && starts_with(name, "consolidated")) {
-        l->consolidated = arena_strdup(a, name);
+        keep_least(&l->consolidated, a, name);
     } else if (ends_with(name, ".safetensors")) {
-        l->safetensors = arena_strdup(a, name);
+        keep_least(&l->safetensors, a, name);
         l->nsafetensors++;
     } else if (ends_with(name, ".gguf") && !is_later_shard(name)) {
         l->gguf = arena_strdup(a, name);
@@ -377,16 +388,31 @@ static int list_dir(const char *dir, struct listing *l, struct arena *a, struct 
     return 0;
 }
 
+/* Weights as Mistral publishes them: one file, an index, or the first of shards. */
+static char *find_consolidated(const char *dir, const struct listing *l, struct arena *a)
+{
+    char *single = path_join(a, dir, "consolidated.safetensors");
+
+    if (path_exists(single))
+        return single;
+    return l->consolidated_index ? path_join(a, dir, "consolidated.safetensors.index.json")
+         : l->consolidated ? path_join(a, dir, l->consolidated) : NULL;
+}
+
 /* The file in `dir` that leads to its weights. As transformers does, model.safetensors goes before an index: an index
  * left over from an older upload beside a single file is ignored there too. Mistral's consolidated*.safetensors hold
- * the same weights under other names. */
-static char *find_weights(const char *dir, struct arena *a, struct fail *f)
+ * the same weights under other names, and are taken when there is nothing else or config.json is missing. */
+static char *find_weights(const char *dir, struct listing *listing, struct arena *a, struct fail *f)
 {
-    struct listing l = {0};
-    char *single = path_join(a, dir, "model.safetensors"), *index = path_join(a, dir, "model.safetensors.index.json");
+    char *single = path_join(a, dir, "model.safetensors"), *index = path_join(a, dir, "model.safetensors.index.json"), *consolidated;
+    struct listing l;
 
-    if (list_dir(dir, &l, a, f) || refuse_dangling(single, f) || refuse_dangling(index, f))
+    if (list_dir(dir, listing, a, f) || refuse_dangling(single, f) || refuse_dangling(index, f))
         return NULL;
+    l = *listing;
+    consolidated = find_consolidated(dir, &l, a);
+    if (consolidated && path_exists(path_join(a, dir, "params.json")) && !path_exists(path_join(a, dir, "config.json")))
+        return consolidated;
     if (path_exists(single))
         return single;
     if (path_exists(index))
@@ -399,8 +425,8 @@ static char *find_weights(const char *dir, struct arena *a, struct fail *f)
         fail(f, FAIL_INPUT, "holds %zu .safetensors files and %zu indexes: it is not clear which to open", l.nsafetensors,
              l.nindexes);
         fail_hint(f, "name one file, or download 'model.safetensors.index.json', which lists the shards");
-    } else if (l.consolidated) {
-        return path_join(a, dir, l.consolidated);
+    } else if (consolidated) {
+        return consolidated;
     } else if (l.nggufs == 1) {
         return path_join(a, dir, l.gguf);
     } else if (l.nggufs) {
@@ -418,23 +444,43 @@ static char *find_weights(const char *dir, struct arena *a, struct fail *f)
 static struct model *open_dir(const char *dir, struct fail *f)
 {
     struct arena a = {0};
-    const char *weights = find_weights(dir, &a, f);
-    struct model *m = weights ? open_file(weights, f) : NULL;
+    struct listing l = {0};
+    const char *weights = find_weights(dir, &l, &a, f);
+    bool native = weights && starts_with(path_base(weights), "consolidated");
+    struct model *m = !weights ? NULL : native && shard_name(weights, ".safetensors").count ? safetensors_open_shards(weights, f)
+                                                                                            : open_file(weights, f);
 
-    arena_release(&a);
     if (m) {
         m->path = arena_strdup(&m->arena, dir);
         m->dir = m->path;
+        if (native ? l.safetensors : l.consolidated)
+            m->aside = arena_strdup(&m->arena, native ? l.safetensors : l.consolidated);
     }
+    arena_release(&a);
     return m;
 }
 
+/* What describes the weights: of those that Mistral publishes params.json, of others config.json. */
+static const char *config_in(struct model *m, const char *dir)
+{
+    bool native = m->nfiles && starts_with(path_base(m->file[0].path), "consolidated");
+    const char *names[] = { native ? "params.json" : "config.json", native ? "config.json" : "params.json" };
+
+    for (int i = 0; i < 2; i++)
+        if (path_exists(path_join(&m->arena, dir, names[i])))
+            return names[i];
+    return NULL;
+}
+
 /* A safetensors file belongs to the config.json beside it. */
-static void find_dir(struct model *m)
+static void find_config(struct model *m)
 {
     char *dir = path_dir(&m->arena, m->path);
 
-    if (!m->dir && m->format == format_named("safetensors") && path_exists(path_join(&m->arena, dir, "config.json")))
+    if (m->format != format_named("safetensors"))
+        return;
+    m->config = config_in(m, m->dir ? m->dir : dir);
+    if (!m->dir && m->config)
         m->dir = dir;
 }
 
@@ -459,6 +505,6 @@ struct model *model_open(const char *path, struct fail *f)
         return NULL;
     m = path_is_dir(path) ? open_dir(path, f) : open_file(path, f);
     if (m)
-        find_dir(m);
+        find_config(m);
     return m;
 }

@@ -60,6 +60,9 @@ struct model {
     const struct format *format;        /* of the files; adapters pass it on */
     const char *path;                   /* as opened: a file or a directory */
     const char *dir;                    /* where config.json and tokenizer files lie; NULL: the model is one file */
+    const char *config;                 /* which file there describes the weights: config.json, or params.json for those that Mistral
+                                         * publishes under its own names; NULL: none */
+    const char *aside;                  /* the same model under other names, in the same directory, which is not read; NULL: none */
     struct model_file *file;            /* all weight files, shards in order */
     size_t nfiles;
     struct meta meta;
@@ -150,6 +153,9 @@ struct model *mapped_model_new(const struct format *, const char *path);
 /* Maps one more file, number m->nfiles - 1 from then on. An empty file and a git-lfs pointer are FAIL_INPUT. The
  * result lives as long as the model. */
 const struct file *mapped_model_add(struct model *, const char *path, struct fail *);
+
+/* Safetensors shards that no index lists: `first` is NAME-00001-of-0000N.safetensors, and all N lie beside it. NULL: see *f. */
+struct model *safetensors_open_shards(const char *first, struct fail *);
 
 /* Appends a tensor of which name, type, rank, shape, file and offset are set. Refused (FAIL_INPUT): a name that is there
  * already, a row that is no multiple of the block, a size that overflows. Whether its bytes lie in the file is the

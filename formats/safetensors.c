@@ -326,6 +326,22 @@ static int open_index(struct model *m, struct fail *f)
     return bad ? fail_in(f, m->path) : 0;
 }
 
+struct model *safetensors_open_shards(const char *first, struct fail *f)
+{
+    struct model *m = mapped_model_new(&format_safetensors, first);
+    struct shard_name s = shard_name(first, ".safetensors");
+    struct arena tmp = {0};
+    bool bad = false;
+
+    for (unsigned no = 1; no <= s.count && !bad; no++)
+        bad = read_file(m, shard_path(&tmp, first, s.stem, no, s.count, ".safetensors"), f) != 0;
+    arena_release(&tmp);
+    if (!bad)
+        return m;
+    model_close(m);
+    return NULL;
+}
+
 static struct model *open_safetensors(const char *path, struct fail *f)
 {
     struct model *m = mapped_model_new(&format_safetensors, path);

@@ -72,34 +72,15 @@ static int read_behavior(struct list *l, const char *name, enum split_behavior *
 
 /* ---- normalizers ---- */
 
-/* The value of a base64 digit; -1: none. */
-static int base64_digit(char c)
-{
-    return c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' + 26 : c >= '0' && c <= '9' ? c - '0' + 52
-         : c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 static int add_charsmap(struct list *l, const cJSON *o)
 {
     const char *in = json_str(o, "precompiled_charsmap", "");
     char *out = arena_raw(l->a, strlen(in) + 1);
-    uint32_t bits = 0;
-    size_t n = 0;
-    int nbits = 0;
+    long n = base64_decode((struct meta_string){ in, strlen(in) }, (uint8_t *)out);
 
-    for (; *in && *in != '='; in++) {
-        int digit = base64_digit(*in);
-
-        if (digit < 0)
-            return fail(l->f, FAIL_INPUT, "tokenizer.json's precompiled_charsmap is not base64");
-        bits = bits << 6 | (uint32_t)digit;
-        nbits += 6;
-        if (nbits >= 8) {
-            nbits -= 8;
-            out[n++] = (char)(bits >> nbits);
-        }
-    }
-    return n ? add(l, (struct step){ .kind = STEP_CHARSMAP, .text = out, .ntext = n }) : 0;
+    if (n < 0)
+        return fail(l->f, FAIL_INPUT, "tokenizer.json's precompiled_charsmap is not base64");
+    return n ? add(l, (struct step){ .kind = STEP_CHARSMAP, .text = out, .ntext = (size_t)n }) : 0;
 }
 
 static int add_normalizer(struct list *l, const cJSON *o, const char *type)

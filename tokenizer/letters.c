@@ -144,6 +144,34 @@ int byte_piece_value(struct meta_string p)
     return high < 0 || low < 0 ? -1 : 16 * high + low;
 }
 
+/* The value of a base64 digit; -1: none. */
+static int base64_digit(char c)
+{
+    return c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' + 26 : c >= '0' && c <= '9' ? c - '0' + 52
+         : c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+long base64_decode(struct meta_string text, uint8_t *out)
+{
+    uint32_t bits = 0;
+    long n = 0;
+    int nbits = 0;
+
+    for (size_t i = 0; i < text.n && text.s[i] != '='; i++) {
+        int digit = base64_digit(text.s[i]);
+
+        if (digit < 0)
+            return -1;
+        bits = bits << 6 | (uint32_t)digit;
+        nbits += 6;
+        if (nbits >= 8) {
+            nbits -= 8;
+            out[n++] = (uint8_t)(bits >> nbits);
+        }
+    }
+    return n;
+}
+
 static bool has_ends(const char *s, size_t n, const char *start, const char *end)
 {
     size_t ns = strlen(start), ne = strlen(end);

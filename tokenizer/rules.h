@@ -210,8 +210,12 @@ void unigram_word(struct model *, const char *word, size_t n, struct ids *out);
 void put_unknown(struct model *, const char *bytes, size_t n, struct ids *out);
 void model_scratch_free(struct model *);
 
+/* Bytes of a base64 text into `out`, which has room for 3 for every 4 begun; -1: it is none. */
+long base64_decode(struct meta_string text, uint8_t *out);
+
 /* ---- the readers of a directory's files ---- */
 struct cJSON;
+struct vocab;
 
 /* A tokenizer.json in outline: the small parts parsed, the large ones as they stand in the file. */
 struct hf_outline {
@@ -251,6 +255,27 @@ void source_release(struct source *);                   /* the growing lists: pi
 
 int spm_model_read(const char *path, struct source *, struct fail *);                          /* spm_model.c */
 int hf_json_read(const struct hf_outline *, struct source *, struct fail *);                  /* hf_json.c */
+int tekken_read(const char *path, struct source *, unsigned *version, struct fail *);          /* tekken.c */
+
+/* pair_files.c: vocab.json and merges.txt of `dir`, which a tokenizer of Qwen 2's class reads in another way than GPT-2's. */
+struct pair_files {
+    const char *dir;
+    bool qwen2, prefix_space;
+};
+int pair_files_read(const struct pair_files *, struct source *, struct fail *);
+
+/* ---- mistral.c: the tokenizer files that Mistral publishes beside params.json ---- */
+struct mistral {
+    bool tekken;                    /* otherwise SentencePiece */
+    unsigned version;               /* "v3" is 3; 0: not said */
+};
+unsigned mistral_version(const char *);
+const char *mistral_tokenizer(const char *dir, struct arena *);        /* the name of the file; NULL: none */
+int mistral_read(const char *dir, const char *name, struct source *, struct mistral *, struct fail *);
+/* tokenizer.ggml.*_token_id, by the names of the pieces, which v holds already. */
+void mistral_write_ids(struct vocab *v, struct arena *);
+/* Whether BOS and EOS are added, and the chat template: chat_template.jinja, else the name of one that llama.cpp knows. */
+int mistral_write_rest(const struct mistral *, const char *dir, struct vocab *, struct arena *, struct arena *tmp, struct fail *);
 
 /* hf_rules.c: the JSON of "normalizer" and "pre_tokenizer" (NULL or null: none) as steps. */
 int hf_rules_read(const struct cJSON *normalizer, const struct cJSON *pre_tokenizer, struct vocab_rules *, struct arena *,

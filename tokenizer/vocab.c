@@ -82,7 +82,8 @@ static int read_arrays(struct vocab *v, const struct meta *m, struct arena *a, s
     if (tokens->n > INT32_MAX)
         return fail(f, FAIL_INPUT, "the vocabulary has %" PRIu64 " pieces", tokens->n);
     v->n = tokens->n;
-    scores = array_key(m, "tokenizer.ggml.scores", META_FLOAT32, v->n, &bad, f);
+    scores = v->model == VOCAB_BPE ? NULL       /* has no use for them, and converters write them as they please */
+                                   : array_key(m, "tokenizer.ggml.scores", META_FLOAT32, v->n, &bad, f);
     types = array_key(m, "tokenizer.ggml.token_type", META_INT32, v->n, &bad, f);
     merges = array_key(m, "tokenizer.ggml.merges", META_STRING, 0, &bad, f);
     if (bad)

@@ -43,7 +43,8 @@ struct vocab {
 };
 
 /* From the tokenizer files in `dir` (tokenizer.model, tokenizer.json, tokenizer_config.json, special_tokens_map.json,
- * added_tokens.json, chat_template.jinja, chat_template.json; either of the first two is enough). `nrows` is the number
+ * added_tokens.json, chat_template.jinja, chat_template.json; either of the first two is enough, and without them Mistral's
+ * tekken.json or tokenizer.model.v3, or vocab.json with merges.txt). `nrows` is the number
  * of embedding rows (config.json's vocab_size), to which the list of pieces is padded; 0: unknown. `pre` overrides the
  * recognized pre-tokenizer (--pre-tokenizer); NULL: recognize it by structure. Everything hangs on `a`; NULL: see *f. */
 struct vocab *vocab_open_dir(const char *dir, uint64_t nrows, const char *pre, struct arena *a, struct fail *f);

@@ -4,6 +4,7 @@
  * BPE in SentencePiece's manner with byte fallback, and a unigram tokenizer.json. */
 #include "formats/file.h"
 #include "formats/json.h"
+#include "formats/text.h"
 #include "tokenizer/rules.h"
 #include "tokenizer/vocab.h"
 
@@ -23,7 +24,10 @@ struct opening {
     struct arena tmp;
     const cJSON *config, *tokenizer_config;
     const struct hf_outline *json;
-    bool spm;                       /* tokenizer.model is there */
+    const char *native;             /* the tokenizer is Mistral's own file of this name; NULL: Hugging Face's files */
+    struct mistral mistral;         /* ... and this is known of it */
+    bool spm;                       /* it is a SentencePiece model */
+    bool pair;                      /* it is vocab.json and merges.txt */
     struct vocab *v;
     struct pool pool;               /* in the vocabulary's arena */
     struct fail *f;
@@ -38,11 +42,32 @@ static int read_optional(struct opening *o, const char *name, const cJSON **out)
     return 0;
 }
 
+/* What a directory without config.json has beside params.json is Mistral's, and so is what stands alone. */
+static bool is_native(struct opening *o, bool has_hf)
+{
+    return !has_hf || (!path_exists(path_join(&o->tmp, o->dir, "config.json")) && path_exists(path_join(&o->tmp, o->dir, "params.json")));
+}
+
+static int read_pair(struct opening *o)
+{
+    const char *class = json_str(o->tokenizer_config, "tokenizer_class", ""), *type = json_str(o->config, "model_type", "");
+    const cJSON *prefix = cJSON_GetObjectItemCaseSensitive(o->tokenizer_config, "add_prefix_space");
+    struct pair_files p = { o->dir, starts_with(class, "Qwen2") || starts_with(type, "qwen"), cJSON_IsTrue(prefix) };
+
+    return pair_files_read(&p, &o->s, o->f);
+}
+
 static int read_files(struct opening *o)
 {
     const char *model = path_join(&o->tmp, o->dir, "tokenizer.model"), *json = path_join(&o->tmp, o->dir, "tokenizer.json");
+    const char *vocab = path_join(&o->tmp, o->dir, "vocab.json"), *merges = path_join(&o->tmp, o->dir, "merges.txt");
 
     o->spm = path_exists(model);
+    o->native = is_native(o, o->spm || path_exists(json)) ? mistral_tokenizer(o->dir, &o->tmp) : NULL;
+    if (o->native) {
+        o->spm = !ends_with(o->native, ".json");
+        return mistral_read(o->dir, o->native, &o->s, &o->mistral, o->f);
+    }
     if (read_optional(o, "config.json", &o->config) || read_optional(o, "tokenizer_config.json", &o->tokenizer_config)
         || (path_exists(json) && !(o->json = hf_outline_read(json, &o->tmp, o->f))))
         return -1;
@@ -50,11 +75,10 @@ static int read_files(struct opening *o)
         return spm_model_read(model, &o->s, o->f);
     if (o->json)
         return hf_json_read(o->json, &o->s, o->f);
-    fail(o->f, FAIL_INPUT, "the directory has neither tokenizer.model nor tokenizer.json");
-    if (path_exists(path_join(&o->tmp, o->dir, "tekken.json")))
-        fail_hint(o->f, "tekken.json alone is not supported: take the tokenizer.json of the same model");
-    else if (path_exists(path_join(&o->tmp, o->dir, "vocab.json")))
-        fail_hint(o->f, "vocab.json and merges.txt can be saved as tokenizer.json by transformers (save_pretrained of a fast tokenizer)");
+    o->pair = path_exists(vocab) && path_exists(merges);
+    if (o->pair)
+        return read_pair(o);
+    fail(o->f, FAIL_INPUT, "the directory has no tokenizer: neither tokenizer.model, tokenizer.json, tekken.json nor vocab.json with merges.txt");
     return fail_in(o->f, o->dir);
 }
 
@@ -319,8 +343,10 @@ static int complete_json(struct opening *o)
     struct source *s = &o->s;
     bool unigram = s->rules.algorithm == ALGORITHM_UNIGRAM;
 
-    if (each_decoder_entry(o, add_to_json) || read_optional(o, "special_tokens_map.json", &map))
+    if ((o->pair && read_added_json(o)) || each_decoder_entry(o, add_to_json) || read_optional(o, "special_tokens_map.json", &map))
         return -1;
+    if (o->pair)
+        make_special(o, "<|endoftext|>");       /* unless the files say otherwise, the class does */
     add_named_special(o, o->tokenizer_config);
     add_named_special(o, map);
     if (check_rows(o))
@@ -337,6 +363,15 @@ static int complete_json(struct opening *o)
     }
     o->v->model = s->rules.byte_level ? VOCAB_BPE : unigram ? VOCAB_UNIGRAM : VOCAB_SPM;
     pad(o, SCORE_PAD);
+    return 0;
+}
+
+static int complete_tekken(struct opening *o)
+{
+    if (check_rows(o))
+        return -1;
+    o->v->model = VOCAB_BPE;
+    pad(o, 0);
     return 0;
 }
 
@@ -392,8 +427,11 @@ static void write_pieces(struct opening *o)
     if (is_llama_class(o) && cJSON_IsBool(prefix))
         meta_set_bool(&v->meta, a, "tokenizer.ggml.add_space_prefix", cJSON_IsTrue(prefix));
     meta_set_str(&v->meta, a, "tokenizer.ggml.model", vocab_model_names[v->model]);
-    meta_set_str(&v->meta, a, "tokenizer.ggml.pre", v->pre);
+    if (!o->native || o->mistral.tekken)
+        meta_set_str(&v->meta, a, "tokenizer.ggml.pre", v->pre);
     meta_set_array(&v->meta, a, "tokenizer.ggml.tokens", META_STRING, v->n, v->piece);
+    if (o->mistral.tekken)          /* as the peer does: of integers, all 0 */
+        meta_set_array(&v->meta, a, "tokenizer.ggml.scores", META_INT32, v->n, arena_array(a, int32_t, v->n));
     if (v->model != VOCAB_BPE)
         meta_set_array(&v->meta, a, "tokenizer.ggml.scores", META_FLOAT32, v->n, v->score);
     meta_set_array(&v->meta, a, "tokenizer.ggml.token_type", META_INT32, v->n, v->type);
@@ -476,8 +514,13 @@ static int write_keys(struct opening *o)
         return -1;
     move_arrays(o);
     write_pieces(o);
-    if (special_write(&request, &o->v->meta, o->s.a, &o->tmp, o->f))
+    if (o->native) {
+        mistral_write_ids(o->v, o->s.a);
+        if (mistral_write_rest(&o->mistral, o->dir, o->v, o->s.a, &o->tmp, o->f))
+            return -1;
+    } else if (special_write(&request, &o->v->meta, o->s.a, &o->tmp, o->f)) {
         return -1;
+    }
     write_exceptions(o, kind);
     vocab_read_fields(o->v, kind && kind->add_bos);
     *r = o->s.rules;
@@ -497,6 +540,11 @@ static int write_keys(struct opening *o)
     return 0;
 }
 
+static int complete(struct opening *o)
+{
+    return o->spm ? complete_spm(o) : o->mistral.tekken ? complete_tekken(o) : complete_json(o);
+}
+
 struct vocab *vocab_open_dir(const char *dir, uint64_t nrows, const char *pre, struct arena *a, struct fail *f)
 {
     struct opening o = { .dir = dir, .pre = pre, .nrows = nrows, .f = f, .v = arena_new(a, struct vocab), .pool = { .a = a } };
@@ -508,7 +556,7 @@ struct vocab *vocab_open_dir(const char *dir, uint64_t nrows, const char *pre, s
     if (nrows > INT32_MAX)
         bad = fail(f, FAIL_INPUT, "a vocabulary of %" PRIu64 " rows is not supported", nrows);
     else
-        bad = read_files(&o) || (o.spm ? complete_spm(&o) : complete_json(&o)) || write_keys(&o);
+        bad = read_files(&o) || complete(&o) || write_keys(&o);
     if (bad)
         fail_in(f, dir);
     source_release(&o.s);

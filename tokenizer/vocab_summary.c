@@ -1,6 +1,7 @@
 /* vocab_summary.c - which tokenizer lies in a directory, without building it. See vocab.h. */
 #include "formats/file.h"
 #include "formats/json.h"
+#include "formats/text.h"
 #include "tokenizer/rules.h"
 #include "tokenizer/scan.h"
 #include "tokenizer/vocab.h"
@@ -11,12 +12,10 @@ enum { MAX_JSON = 64 << 20 };
 
 bool vocab_dir_has_one(const char *dir)
 {
-    static const char *const files[] = { "tokenizer.json", "tokenizer.model" };
     struct arena tmp = {0};
-    bool found = false;
+    bool found = path_exists(path_join(&tmp, dir, "tokenizer.json")) || mistral_tokenizer(dir, &tmp) != NULL ||
+                 (path_exists(path_join(&tmp, dir, "vocab.json")) && path_exists(path_join(&tmp, dir, "merges.txt")));
 
-    for (int i = 0; i < 2; i++)
-        found |= path_exists(path_join(&tmp, dir, files[i]));
     arena_release(&tmp);
     return found;
 }
@@ -106,13 +105,20 @@ struct vocab_summary vocab_summary_dir(const char *dir, struct arena *a)
     struct vocab_summary out = {0};
     struct arena tmp = {0};
     const cJSON *config = read_optional(dir, "config.json", &tmp), *tokenizer_config = read_optional(dir, "tokenizer_config.json", &tmp);
-    const char *json = path_join(&tmp, dir, "tokenizer.json");
+    const char *json = path_join(&tmp, dir, "tokenizer.json"), *native = mistral_tokenizer(dir, &tmp);
+    const char *class = json_str(tokenizer_config, "tokenizer_class", ""), *type = json_str(config, "model_type", "");
 
     (void)a;
-    if (path_exists(path_join(&tmp, dir, "tokenizer.model")))
+    if (native && (!path_exists(json) || !path_exists(path_join(&tmp, dir, "config.json"))) && ends_with(native, ".json"))
+        out = (struct vocab_summary){ "gpt2", "tekken", false };
+    else if (native && !path_exists(json))
+        summarize_spm(path_join(&tmp, dir, native), &out, &tmp);
+    else if (path_exists(path_join(&tmp, dir, "tokenizer.model")))
         summarize_spm(path_join(&tmp, dir, "tokenizer.model"), &out, &tmp);
     else if (path_exists(json))
-        summarize_json(json, json_str(config, "model_type", ""), &out, &tmp);
+        summarize_json(json, type, &out, &tmp);
+    else if (path_exists(path_join(&tmp, dir, "vocab.json")))
+        out = (struct vocab_summary){ "gpt2", starts_with(class, "Qwen2") || starts_with(type, "qwen") ? "qwen2" : "gpt-2", false };
     out.chat_template = cJSON_GetObjectItemCaseSensitive(tokenizer_config, "chat_template")
                         || path_exists(path_join(&tmp, dir, "chat_template.jinja")) || path_exists(path_join(&tmp, dir, "chat_template.json"));
     arena_release(&tmp);

@@ -239,6 +239,8 @@ static cJSON *summary_json(const struct model *m, const struct summary *s)
 
     add_text(root, "format", m->format->name);
     cJSON_AddItemToObject(root, "files", files_json(m));
+    if (m->aside)
+        add_text(root, "left_aside", m->aside);
     add_text(root, "architecture", s->architecture);
     add_text(root, "name", s->name);
     cJSON_AddItemToObject(root, "parameters", json_whole(s->all.weights));
@@ -331,6 +333,8 @@ static void print_summary(const struct model *m, const struct summary *s)
     snprintf(line, sizeof line, "%s%s%s%s", s->tokenizer.model ? s->tokenizer.model : "none", s->tokenizer.pre ? ", " : "",
              s->tokenizer.pre ? s->tokenizer.pre : "", s->tokenizer.chat_template ? ", with a chat template" : "");
     print_line("tokenizer", line);
+    if (m->aside)
+        print_line("left aside", m->aside);
     print_line("license", meta_str(s->meta, "general.license", NULL));
     putchar('\n');
     print_types(m);

@@ -255,7 +255,9 @@ static int report_text(const struct job *j, const struct write_result *r, struct
     print_account(j);
     if (j->vocab)
         printf("  tokenizer  %s, %s: the built-in text gives the same tokens by the source's rules and by what was written\n",
-               meta_str(&j->model->meta, "tokenizer.ggml.model", "?"), meta_str(&j->model->meta, "tokenizer.ggml.pre", "?"));
+               meta_str(&j->model->meta, "tokenizer.ggml.model", "?"), meta_str(&j->model->meta, "tokenizer.ggml.pre", "default"));
+    if (j->model->aside)
+        printf("  left aside %s: the same model under other names\n", j->model->aside);
     if (r->resumed_nbytes)
         printf("  resumed    %s were complete from an earlier run\n", size_text(resumed, r->resumed_nbytes));
     printf("  done in %s; next: bantam %s\n", time_text(seconds, r->seconds),

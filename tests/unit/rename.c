@@ -1,6 +1,6 @@
 /* rename.c - Hugging Face models against what llama.cpp's converter makes of them, and what must be refused.
  *
- * tests/golden/hf/NAME and NAME.gguf are made by tests/gen/hf_models.py; the refused configs are edits of the one of
+ * tests/golden/hf/NAME and NAME.gguf are made by tests/gen/hf_models.py, those of golden/native by gen/mistral.py; the refused configs are edits of the one of
  * 'yesterday', the refused weight files of tests/bad/hf go with it as it is. */
 #include "convert/rename.h"
 #include "convert/general.h"
@@ -73,7 +73,7 @@ static void check_rows(struct model *got, const struct tensor *t, struct model *
     arena_release(&tmp);
 }
 
-static void check_model(const char *name)
+static void check_tensors(const char *name, bool same_order)
 {
     struct arena a = {0};
     struct fail f = {0};
@@ -87,8 +87,8 @@ static void check_model(const char *name)
     check_keys(got, want);
     CHECK_U64(got->ntensors, want->ntensors);
     for (size_t i = 0; i < got->ntensors; i++) {
-        const struct tensor *t = &got->tensor[i], *u = &want->tensor[i];
-        CHECK_STR(t->name, u->name);
+        const struct tensor *t = &got->tensor[i], *u = same_order ? &want->tensor[i] : model_tensor(want, t->name);
+        CHECK(u && strcmp(t->name, u->name) == 0);
         CHECK(t->rank == u->rank && memcmp(t->shape, u->shape, (size_t)t->rank * sizeof *t->shape) == 0);
         check_rows(got, t, want, u);
     }
@@ -98,6 +98,11 @@ static void check_model(const char *name)
     model_close(got);
     model_close(want);
     arena_release(&a);
+}
+
+static void check_model(const char *name)
+{
+    check_tensors(name, true);
 }
 
 TEST(rename_llama3_biases_and_shards) { check_model("hf/today"); }
@@ -121,6 +126,10 @@ TEST(rename_experts_with_wide_heads) { check_model("hf_experts/qwen3moe"); }
 TEST(rename_shared_expert) { check_model("hf_experts/qwen2moe"); }
 TEST(rename_experts_in_one_matrix) { check_model("hf_experts/dbrx"); }
 TEST(rename_experts_and_multipliers) { check_model("hf_experts/grok"); }
+
+TEST(rename_native_shards_without_an_index) { check_model("native/dense"); }
+TEST(rename_native_with_vision_and_yarn) { check_model("native/vision"); }
+TEST(rename_native_experts) { check_tensors("native/experts", false); }        /* made from other names */
 
 TEST(rename_passes_gguf_through)
 {

@@ -45,6 +45,8 @@ TEST(tokenizer_golden_byte_level)
     check_golden("llama3-added", "gpt2", "chatglm-bpe", CARRIED_MOSTLY);    /* lstrip, rstrip, single_word have no key */
     check_golden("gpt2-nfc", "gpt2", "gpt-2", CARRIED_MOSTLY);              /* nor has NFC */
     check_golden("starcoder", "gpt2", "starcoder", CARRIED);
+    check_golden("tekken", "gpt2", "tekken", CARRIED);
+    check_golden("pair", "gpt2", "gpt-2", CARRIED);                         /* vocab.json and merges.txt */
 }
 
 TEST(tokenizer_golden_sentencepiece)
