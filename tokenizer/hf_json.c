@@ -384,20 +384,43 @@ static int read_unigram(const struct hf_outline *o, struct source *s, struct fai
     return 0;
 }
 
+static int read_wordpiece(const struct hf_outline *o, struct source *s, struct fail *f)
+{
+    const char *unk = json_str(o->model, "unk_token", "[UNK]"), *prefix = json_str(o->model, "continuing_subword_prefix", "##");
+    uint64_t longest = BERT_LONGEST_WORD;
+
+    json_u64(cJSON_GetObjectItemCaseSensitive(o->model, "max_input_chars_per_word"), &longest);
+    if (strcmp(prefix, "##") != 0)
+        return fail(f, FAIL_INPUT, "tokenizer.json marks pieces inside a word by '%.20s', and GGUF knows only '##'", prefix);
+    if (read_vocab_object(o->vocab, s, &(struct pool){ .a = s->a }, f))
+        return -1;
+    s->rules.algorithm = ALGORITHM_WORDPIECE;
+    s->rules.longest_word = longest < UINT32_MAX ? (uint32_t)longest : 0;
+    s->unk = find_piece(s, unk);
+    return 0;
+}
+
 int hf_json_read(const struct hf_outline *o, struct source *s, struct fail *f)
 {
+    static const struct {
+        const char *type;
+        int (*read)(const struct hf_outline *, struct source *, struct fail *);
+    } kinds[] = { { "BPE", read_bpe }, { "Unigram", read_unigram }, { "WordPiece", read_wordpiece } };
     const char *type = json_str(o->model, "type", o->merges.s ? "BPE" : "");
-    bool bpe = strcmp(type, "BPE") == 0, unigram = strcmp(type, "Unigram") == 0;
+    size_t k = 0;
     int bad;
 
+    while (k < sizeof kinds / sizeof *kinds && strcmp(type, kinds[k].type) != 0)
+        k++;
     s->unk = -1;
-    if (!bpe && !unigram)
-        bad = fail(f, FAIL_INPUT, "tokenizer.json holds a model of type '%s': only BPE and Unigram are supported", type);
+    if (k == sizeof kinds / sizeof *kinds)
+        bad = fail(f, FAIL_INPUT, "tokenizer.json holds a model of type '%s': only BPE, Unigram and WordPiece are supported", type);
     else if (!o->vocab.s)
         bad = fail(f, FAIL_INPUT, "tokenizer.json has no vocabulary");
     else
         bad = hf_rules_read(o->normalizer, o->pre_tokenizer, &s->rules, s->a, f)
-              || (bpe ? read_bpe : read_unigram)(o, s, f) || read_added(o, s, f);
-    s->prefix = s->rules.strip_prefix = !bad && has_prefix(&s->rules);
+              || kinds[k].read(o, s, f) || read_added(o, s, f);
+    s->prefix = !bad && has_prefix(&s->rules);
+    s->rules.strip_prefix = s->prefix || s->rules.algorithm == ALGORITHM_WORDPIECE;
     return bad ? fail_in(f, o->path) : 0;
 }

@@ -83,6 +83,20 @@ static int add_charsmap(struct list *l, const cJSON *o)
     return n ? add(l, (struct step){ .kind = STEP_CHARSMAP, .text = out, .ntext = (size_t)n }) : 0;
 }
 
+/* Accents go with upper case unless strip_accents says otherwise. */
+static int add_bert_normalizer(struct list *l, const cJSON *o)
+{
+    bool lowercase = flag(o, "lowercase", true);
+    struct bert_rules r = { flag(o, "clean_text", true), flag(o, "handle_chinese_chars", true), flag(o, "strip_accents", lowercase), lowercase };
+    struct step step[BERT_NORM_STEPS];
+    size_t n = bert_norm_steps(r, step);
+
+    for (size_t i = 0; i < n; i++)
+        if (add(l, step[i]))
+            return -1;
+    return 0;
+}
+
 static int add_normalizer(struct list *l, const cJSON *o, const char *type)
 {
     static const struct {
@@ -96,6 +110,8 @@ static int add_normalizer(struct list *l, const cJSON *o, const char *type)
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         if (strcmp(type, plain[i].name) == 0)
             return add(l, (struct step){ .kind = plain[i].kind });
+    if (strcmp(type, "BertNormalizer") == 0)
+        return add_bert_normalizer(l, o);
     if (strcmp(type, "Strip") == 0)
         return add(l, (struct step){ .kind = STEP_STRIP, .left = flag(o, "strip_left", true), .right = flag(o, "strip_right", true) });
     if (strcmp(type, "Prepend") == 0)
@@ -164,6 +180,8 @@ static int add_pre_tokenizer(struct list *l, const cJSON *o, const char *type)
     if (strcmp(type, "CharDelimiterSplit") == 0)
         return add(l, (struct step){ .kind = STEP_SPLIT, .text = copy(l, json_str(o, "delimiter", " ")), .literal = true,
                                      .behavior = SPLIT_REMOVED });
+    if (strcmp(type, "BertPreTokenizer") == 0)
+        return add(l, (struct step){ .kind = STEP_WORDS });
     if (strcmp(type, "Metaspace") == 0)
         return add_metaspace(l, o);
     return unknown(l, type);

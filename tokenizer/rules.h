@@ -18,6 +18,9 @@ enum step_kind {
     STEP_END,
     /* normalizers: text in, text out */
     STEP_NFC, STEP_NFD, STEP_NFKC, STEP_NFKD, STEP_LOWERCASE, STEP_STRIP_ACCENTS,
+    STEP_CLEAN,             /* BERT's: control characters go, white space becomes " " */
+    STEP_SPACE_IDEOGRAPHS,  /* BERT's: a space on either side */
+    STEP_STRIP_NONSPACING,  /* BERT's accents: fewer than STEP_STRIP_ACCENTS has */
     STEP_STRIP,             /* white space at the ends: left, right */
     STEP_SQUEEZE,           /* no space at the ends, single ones inside: SentencePiece's remove_extra_whitespaces */
     STEP_PREPEND,           /* text, before anything that is not empty; only_first: not behind an added token */
@@ -27,6 +30,7 @@ enum step_kind {
     /* pre-tokenizers: text in, pieces out */
     STEP_SPLIT,             /* at text, by behavior */
     STEP_PREFIX_SPACE,      /* ByteLevel's add_prefix_space: in front of what does not start with one */
+    STEP_WORDS,             /* BERT's: cut at white space, and on either side of a mark of punctuation */
     STEP_METASPACE,         /* " " becomes text; text goes in front by only_first and never; SPLIT follows separately */
     STEP_BYTES,             /* words are bytes in the byte-level alphabet from here on */
 };
@@ -58,6 +62,7 @@ enum algorithm {
     ALGORITHM_PAIRS,                /* merges: pairs of pieces in order of rank */
     ALGORITHM_SCORES,               /* SentencePiece BPE: the neighbors whose union scores best */
     ALGORITHM_UNIGRAM,              /* the segmentation of the highest total score */
+    ALGORITHM_WORDPIECE,            /* the longest piece, again and again; no piece: the whole word is unknown */
 };
 
 struct vocab_rules {
@@ -67,6 +72,7 @@ struct vocab_rules {
     size_t nadded;
     const int32_t *pair;            /* ALGORITHM_PAIRS from a directory: left, right, result, by rank; NULL: see vocab.merge */
     uint64_t npairs;
+    uint32_t longest_word;          /* ALGORITHM_WORDPIECE: a word of more characters is unknown; 0: any length */
     bool byte_level;                /* pieces are spelled in the byte-level alphabet */
     bool byte_fallback;             /* what has no piece becomes <0x..> pieces */
     bool ignore_merges;             /* a word that is a piece is taken whole */
@@ -200,18 +206,26 @@ struct model {
     uint32_t *rank;                         /* ALGORITHM_SCORES: place of an id among the scores, best first */
     const float *score;                     /* ALGORITHM_UNIGRAM */
     float unk_score;
-    struct trie *prefixes;                  /* ALGORITHM_UNIGRAM: all pieces; value is the id */
+    struct trie *prefixes;                  /* ALGORITHM_UNIGRAM: all pieces; _WORDPIECE: those inside a word; value is the id */
+    struct trie *starts;                    /* ALGORITHM_WORDPIECE: those at the start of a word */
     int32_t byte_id[256];                   /* byte-level: a byte's own piece; byte fallback: <0x..>; -1: none */
     int32_t unk;
     void *scratch;                          /* merge.c's and unigram.c's own, kept between words */
 };
 void merge_word(struct model *, const char *word, size_t n, struct ids *out);
 void unigram_word(struct model *, const char *word, size_t n, struct ids *out);
+void wordpiece_word(struct model *, const char *word, size_t n, struct ids *out);
 void put_unknown(struct model *, const char *bytes, size_t n, struct ids *out);
 void model_scratch_free(struct model *);
 
 /* Bytes of a base64 text into `out`, which has room for 3 for every 4 begun; -1: it is none. */
 long base64_decode(struct meta_string text, uint8_t *out);
+/* ---- wordpiece.c ---- */
+void wordpiece_fill(struct model *, const struct meta_string *piece, const int32_t *type, uint64_t n);
+struct meta_string wordpiece_spell(struct meta_string piece, int32_t type, struct pool *);     /* vocab.txt's as GGUF's */
+struct meta_string wordpiece_text(struct meta_string piece);                                   /* GGUF's without its U+2581 */
+/* What of a piece goes behind the text in b, where a space may be put first. */
+struct meta_string wordpiece_printed(struct meta_string piece, int32_t type, struct buffer *b);
 
 /* ---- the readers of a directory's files ---- */
 struct cJSON;
@@ -276,10 +290,24 @@ int mistral_read(const char *dir, const char *name, struct source *, struct mist
 void mistral_write_ids(struct vocab *v, struct arena *);
 /* Whether BOS and EOS are added, and the chat template: chat_template.jinja, else the name of one that llama.cpp knows. */
 int mistral_write_rest(const struct mistral *, const char *dir, struct vocab *, struct arena *, struct arena *tmp, struct fail *);
+int vocab_txt_read(const char *path, struct source *, struct fail *);                         /* bert.c */
 
 /* hf_rules.c: the JSON of "normalizer" and "pre_tokenizer" (NULL or null: none) as steps. */
 int hf_rules_read(const struct cJSON *normalizer, const struct cJSON *pre_tokenizer, struct vocab_rules *, struct arena *,
                   struct fail *);
+
+/* ---- bert.c: BertNormalizer and BertPreTokenizer of Hugging Face's tokenizers ---- */
+struct bert_rules {
+    bool clean, ideographs, strip_accents, lowercase;
+};
+enum { BERT_NORM_STEPS = 5, BERT_LONGEST_WORD = 100, BERT_VOCAB_NBYTES = 64 << 20 };
+size_t bert_norm_steps(struct bert_rules, struct step[BERT_NORM_STEPS]);   /* how many there are */
+void bert_set_rules(struct vocab_rules *, struct bert_rules, struct arena *);
+struct bert_rules bert_rules_of(const struct step *norm);                  /* what a list of steps says of them */
+bool bert_is_dropped(uint32_t c);
+bool bert_is_nonspacing(uint32_t c);
+bool bert_is_punctuation(uint32_t c);
+bool bert_is_ideograph(uint32_t c);
 
 /* ---- vocab.c: what both kinds of source end with ---- */
 struct vocab;

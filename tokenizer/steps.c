@@ -170,7 +170,18 @@ static void map_chars(struct buffer *b, const char *text, size_t n, enum step_ki
 
         step = utf8_length((const char *)p + at, n - at);
         c = utf8_char(p + at, step);
-        if (kind == STEP_STRIP_ACCENTS) {
+        if (kind == STEP_CLEAN) {
+            if (is_white_space(c) && (!bert_is_dropped(c) || c == '\t' || c == '\n' || c == '\r'))
+                buffer_put(b, " ", 1);
+            else if (!bert_is_dropped(c))
+                buffer_put(b, text + at, step);
+        } else if (kind == STEP_SPACE_IDEOGRAPHS) {
+            buffer_put(b, " ", bert_is_ideograph(c));
+            buffer_put(b, text + at, step);
+            buffer_put(b, " ", bert_is_ideograph(c));
+        } else if (kind == STEP_STRIP_NONSPACING) {
+            buffer_put(b, text + at, bert_is_nonspacing(c) ? 0 : step);
+        } else if (kind == STEP_STRIP_ACCENTS) {
             utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)c);
 
             if (category != UTF8PROC_CATEGORY_MN && category != UTF8PROC_CATEGORY_MC && category != UTF8PROC_CATEGORY_ME)
@@ -290,7 +301,7 @@ static int normalize_step(struct compiled *c, const char **text, size_t *n, enum
     case STEP_NFC: case STEP_NFD: case STEP_NFKC: case STEP_NFKD:
         bad = unicode_form(&c->buffer, *text, *n, s->kind, f);
         break;
-    case STEP_LOWERCASE: case STEP_STRIP_ACCENTS:
+    case STEP_LOWERCASE: case STEP_STRIP_ACCENTS: case STEP_CLEAN: case STEP_SPACE_IDEOGRAPHS: case STEP_STRIP_NONSPACING:
         map_chars(&c->buffer, *text, *n, s->kind);
         break;
     case STEP_SQUEEZE:
@@ -460,6 +471,24 @@ static int metaspace_step(struct steps *s, size_t level, const char *text, size_
     return split_from(s, level + 1, c->buffer.s, c->buffer.n, place, false);
 }
 
+static int words_step(struct steps *s, size_t level, const char *text, size_t n, enum place place)
+{
+    size_t start = 0;
+
+    for (size_t at = 0, step; at <= n; at += step) {
+        uint32_t c = at < n ? utf8_char((const uint8_t *)text + at, step = utf8_length(text + at, n - at)) : (step = 1, ' ');
+        bool space = is_white_space(c), mark = bert_is_punctuation(c);
+
+        if ((space || mark) && at > start && split_from(s, level + 1, text + start, at - start, start ? PLACE_SEGMENT : place, false))
+            return -1;
+        if (mark && split_from(s, level + 1, text + at, step, at ? PLACE_SEGMENT : place, false))
+            return -1;
+        if (space || mark)
+            start = at + step;
+    }
+    return 0;
+}
+
 static int split_from(struct steps *s, size_t level, const char *text, size_t n, enum place place, bool mapped)
 {
     if (level == s->nsplit)
@@ -471,6 +500,8 @@ static int split_from(struct steps *s, size_t level, const char *text, size_t n,
         return prefix_step(s, level, text, n, place);
     case STEP_METASPACE:
         return metaspace_step(s, level, text, n, place);
+    case STEP_WORDS:
+        return words_step(s, level, text, n, place);
     default:
         return split_from(s, level + 1, text, n, place, mapped || s->split[level].step->kind == STEP_BYTES);
     }

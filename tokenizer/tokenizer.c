@@ -191,7 +191,7 @@ static bool can_cut_at_space(const struct tokenizer *t)
 {
     const struct vocab *v = t->v;
 
-    if (t->r->byte_level || piece_table_find(&t->model.pieces, LOWER_ONE_EIGHTH, 3) < 0)
+    if (t->r->byte_level || t->r->algorithm == ALGORITHM_WORDPIECE || piece_table_find(&t->model.pieces, LOWER_ONE_EIGHTH, 3) < 0)
         return false;
     for (uint64_t i = 0; i < v->n; i++) {
         const char *s = v->piece[i].s, *end = s + v->piece[i].n;
@@ -227,6 +227,8 @@ struct tokenizer *tokenizer_open(const struct vocab *v, struct fail *f)
         fill_pairs(t);
     else if (t->r->algorithm == ALGORITHM_SCORES)
         fill_ranks(t);
+    else if (t->r->algorithm == ALGORITHM_WORDPIECE)
+        wordpiece_fill(&t->model, v->piece, v->type, v->n);
     else
         fill_prefixes(t);
     t->cut_at_space = can_cut_at_space(t);
@@ -241,6 +243,7 @@ void tokenizer_close(struct tokenizer *t)
     trie_free(t->added);
     trie_free(t->added_normalized);
     trie_free(t->model.prefixes);
+    trie_free(t->model.starts);
     pair_table_free(t->model.pairs);
     model_scratch_free(&t->model);
     free(t->out.id);
@@ -254,6 +257,8 @@ static void put_word(struct tokenizer *t, const char *word, size_t n)
 {
     if (t->r->algorithm == ALGORITHM_UNIGRAM)
         unigram_word(&t->model, word, n, &t->out);
+    else if (t->r->algorithm == ALGORITHM_WORDPIECE)
+        wordpiece_word(&t->model, word, n, &t->out);
     else
         merge_word(&t->model, word, n, &t->out);
 }
@@ -386,9 +391,28 @@ static int encode_utf8(struct tokenizer *t, const char *text, size_t n, enum pla
     return cut_added(t, t->added_normalized, t->starts_normalized, normalized, nout, place, encode_normalized);
 }
 
+/* The text without the bytes that are not UTF-8, which to BERT are as good as control characters. */
+static int encode_clean(struct tokenizer *t, const char *text, size_t n, enum place place)
+{
+    struct buffer clean = {0};
+    int bad;
+
+    for (size_t at = 0; at < n;) {
+        size_t good = utf8_span((const uint8_t *)text + at, n - at);
+
+        buffer_put(&clean, text + at, good);
+        at += good + (at + good < n);
+    }
+    bad = encode_utf8(t, clean.s ? clean.s : "", clean.n, place);
+    buffer_release(&clean);
+    return bad;
+}
+
 /* Bytes that are not UTF-8 have no characters to normalize or split by: they go to the model as they are. */
 static int encode_plain(struct tokenizer *t, const char *text, size_t n, enum place place)
 {
+    if (t->r->algorithm == ALGORITHM_WORDPIECE)
+        return encode_clean(t, text, n, place);
     for (size_t at = 0; at < n;) {
         size_t good = utf8_span((const uint8_t *)text + at, n - at), bad = 0;
 
@@ -443,6 +467,8 @@ static void put_decoded(const struct tokenizer *t, int32_t id, struct buffer *b)
         buffer_put(b, &(char){ (char)byte }, 1);
         return;
     }
+    if (t->r->algorithm == ALGORITHM_WORDPIECE)
+        s = wordpiece_printed(s, t->v->type[id], b);
     while (!t->r->byte_level && s.s < end) {
         const char *space = memmem(s.s, (size_t)(end - s.s), LOWER_ONE_EIGHTH, 3);
 

@@ -16,23 +16,36 @@ static int32_t key_id(const struct vocab *v, const char *key, int64_t fallback)
     return id < v->n ? (int32_t)id : -1;
 }
 
+/* What readers of GGUF take for granted where a key is missing (llama.cpp: llama_vocab::impl::load); -1: none. */
+static const struct default_ids {
+    int bos, eos, unk, sep, pad, mask;
+} default_ids[] = {
+    [VOCAB_SPM] = { 1, 2, 0, -1, -1, -1 },
+    [VOCAB_BPE] = { -1, -1, -1, -1, -1, -1 },
+    [VOCAB_UNIGRAM] = { -1, 1, 2, -1, -1, -1 },
+    [VOCAB_WORDPIECE] = { 101, -1, 100, 102, 0, 103 },
+};
+
 void vocab_read_fields(struct vocab *v, bool pre_adds_bos)
 {
-    bool spm = v->model == VOCAB_SPM, unigram = v->model == VOCAB_UNIGRAM;
+    const struct default_ids *d = &default_ids[v->model];
+    bool bert = v->model == VOCAB_WORDPIECE;
 
-    v->bos = key_id(v, "tokenizer.ggml.bos_token_id", spm ? 1 : -1);
-    v->eos = key_id(v, "tokenizer.ggml.eos_token_id", spm ? 2 : unigram ? 1 : -1);
-    v->unk = key_id(v, "tokenizer.ggml.unknown_token_id", spm ? 0 : unigram ? 2 : -1);
-    v->sep = key_id(v, "tokenizer.ggml.seperator_token_id", -1);
-    v->pad = key_id(v, "tokenizer.ggml.padding_token_id", -1);
-    v->mask = key_id(v, "tokenizer.ggml.mask_token_id", -1);
     v->cls = key_id(v, "tokenizer.ggml.cls_token_id", -1);
+    v->bos = key_id(v, "tokenizer.ggml.bos_token_id", bert && v->cls >= 0 ? v->cls : d->bos);
+    v->eos = key_id(v, "tokenizer.ggml.eos_token_id", d->eos);
+    v->unk = key_id(v, "tokenizer.ggml.unknown_token_id", d->unk);
+    v->sep = key_id(v, "tokenizer.ggml.seperator_token_id", d->sep);
+    v->pad = key_id(v, "tokenizer.ggml.padding_token_id", d->pad);
+    v->mask = key_id(v, "tokenizer.ggml.mask_token_id", d->mask);
     v->eot = key_id(v, "tokenizer.ggml.eot_token_id", -1);
     v->eom = key_id(v, "tokenizer.ggml.eom_token_id", -1);
-    v->add_bos = v->bos >= 0 && meta_bool(&v->meta, "tokenizer.ggml.add_bos_token", spm || pre_adds_bos);
-    v->add_eos = v->eos >= 0 && meta_bool(&v->meta, "tokenizer.ggml.add_eos_token", unigram);
+    if (bert)                   /* whatever the keys say: a text stands between [CLS] and [SEP] */
+        v->eos = v->sep;
+    v->add_bos = v->bos >= 0 && (bert || meta_bool(&v->meta, "tokenizer.ggml.add_bos_token", v->model == VOCAB_SPM || pre_adds_bos));
+    v->add_eos = v->eos >= 0 && (bert || meta_bool(&v->meta, "tokenizer.ggml.add_eos_token", v->model == VOCAB_UNIGRAM));
     v->add_space_prefix = meta_bool(&v->meta, VOCAB_SOURCE_PREFIX,
-                                    meta_bool(&v->meta, "tokenizer.ggml.add_space_prefix", v->model != VOCAB_BPE));
+                                    meta_bool(&v->meta, "tokenizer.ggml.add_space_prefix", v->model != VOCAB_BPE && !bert));
 }
 
 void vocab_add_by_type(const struct vocab *v, struct vocab_rules *r, struct source *known, struct arena *a)
@@ -51,7 +64,7 @@ void vocab_add_by_type(const struct vocab *v, struct vocab_rules *r, struct sour
         if (more)
             list[n++] = *more;
         else if (v->type[i] == PIECE_CONTROL || v->type[i] == PIECE_UNKNOWN || v->type[i] == PIECE_USER_DEFINED)
-            list[n++] = (struct added_token){ .text = v->piece[i], .id = (int32_t)i, .special = v->type[i] != PIECE_USER_DEFINED };
+            list[n++] = (struct added_token){ .text = v->model == VOCAB_WORDPIECE ? wordpiece_text(v->piece[i]) : v->piece[i], .id = (int32_t)i, .special = v->type[i] != PIECE_USER_DEFINED };
     }
     r->added = list;
     r->nadded = n;
@@ -88,12 +101,12 @@ static int read_arrays(struct vocab *v, const struct meta *m, struct arena *a, s
     merges = array_key(m, "tokenizer.ggml.merges", META_STRING, 0, &bad, f);
     if (bad)
         return -1;
-    if (!scores && v->model != VOCAB_BPE)
+    if (!scores && (v->model == VOCAB_SPM || v->model == VOCAB_UNIGRAM))
         return fail(f, FAIL_INPUT, "key 'tokenizer.ggml.scores' is missing");
     if (!merges && v->model == VOCAB_BPE)
         return fail(f, FAIL_INPUT, "key 'tokenizer.ggml.merges' is missing");
     v->piece = (struct meta_string *)(uintptr_t)tokens->items;
-    v->score = v->model == VOCAB_BPE ? NULL : (float *)(uintptr_t)scores->items;
+    v->score = v->model == VOCAB_BPE || !scores ? NULL : (float *)(uintptr_t)scores->items;
     v->type = types ? (int32_t *)(uintptr_t)types->items : arena_array(a, int32_t, v->n);
     for (uint64_t i = 0; !types && i < v->n; i++)
         v->type[i] = PIECE_NORMAL;
@@ -129,14 +142,25 @@ static void spm_rules(const struct vocab *v, struct vocab_rules *r, struct arena
     r->split = arena_new(a, struct step);
 }
 
+/* Accents go with upper case where no key says otherwise. */
+static void wordpiece_rules(const struct vocab *v, struct vocab_rules *r, struct arena *a)
+{
+    bool lowercase = meta_bool(&v->meta, "tokenizer.ggml.normalizer.lowercase", true);
+
+    r->algorithm = ALGORITHM_WORDPIECE;
+    r->longest_word = BERT_LONGEST_WORD;
+    r->strip_prefix = true;
+    bert_set_rules(r, (struct bert_rules){ true, true, meta_bool(&v->meta, "tokenizer.ggml.normalizer.strip_accents", lowercase), lowercase }, a);
+}
+
 static int model_named(const char *name, enum vocab_model *model, struct fail *f)
 {
-    for (int i = 0; i < VOCAB_WORDPIECE; i++)
+    for (int i = 0; i <= VOCAB_WORDPIECE; i++)
         if (strcmp(name, vocab_model_names[i]) == 0) {
             *model = (enum vocab_model)i;
             return 0;
         }
-    return fail(f, FAIL_INPUT, "tokenizer model '%s' is not supported: only llama, gpt2 and t5 are", name);
+    return fail(f, FAIL_INPUT, "tokenizer model '%s' is not supported: only llama, gpt2, t5 and bert are", name);
 }
 
 struct vocab *vocab_open_meta(const struct meta *m, struct arena *a, struct fail *f)
@@ -165,6 +189,8 @@ struct vocab *vocab_open_meta(const struct meta *m, struct arena *a, struct fail
         r->ignore_merges = kind->ignore_merges;
         r->norm = arena_new(a, struct step);
         r->split = kind->split;
+    } else if (v->model == VOCAB_WORDPIECE) {
+        wordpiece_rules(v, r, a);
     } else {
         spm_rules(v, r, a);
     }

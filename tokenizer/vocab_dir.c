@@ -1,7 +1,7 @@
 /* vocab_dir.c - a vocabulary from the tokenizer files of a directory, and the keys it becomes. See vocab.h.
  *
- * There are four cases, told apart as convert_hf_to_gguf.py does: tokenizer.model (BPE or unigram), a byte-level BPE, a
- * BPE in SentencePiece's manner with byte fallback, and a unigram tokenizer.json. */
+ * There are five cases, told apart as convert_hf_to_gguf.py does: tokenizer.model (BPE or unigram), a byte-level BPE, a
+ * BPE in SentencePiece's manner with byte fallback, a unigram tokenizer.json, and WordPiece (tokenizer.json or vocab.txt). */
 #include "formats/file.h"
 #include "formats/json.h"
 #include "formats/text.h"
@@ -59,7 +59,8 @@ static int read_pair(struct opening *o)
 
 static int read_files(struct opening *o)
 {
-    const char *model = path_join(&o->tmp, o->dir, "tokenizer.model"), *json = path_join(&o->tmp, o->dir, "tokenizer.json");
+    const char *model = path_join(&o->tmp, o->dir, "tokenizer.model"), *json = path_join(&o->tmp, o->dir, "tokenizer.json"),
+               *txt = path_join(&o->tmp, o->dir, "vocab.txt");
     const char *vocab = path_join(&o->tmp, o->dir, "vocab.json"), *merges = path_join(&o->tmp, o->dir, "merges.txt");
 
     o->spm = path_exists(model);
@@ -78,7 +79,9 @@ static int read_files(struct opening *o)
     o->pair = path_exists(vocab) && path_exists(merges);
     if (o->pair)
         return read_pair(o);
-    fail(o->f, FAIL_INPUT, "the directory has no tokenizer: neither tokenizer.model, tokenizer.json, tekken.json nor vocab.json with merges.txt");
+    if (path_exists(txt))
+        return vocab_txt_read(txt, &o->s, o->f);
+    fail(o->f, FAIL_INPUT, "the directory has no tokenizer: neither tokenizer.model, tokenizer.json, tekken.json, vocab.txt nor vocab.json with merges.txt");
     return fail_in(o->f, o->dir);
 }
 
@@ -337,6 +340,40 @@ static void type_spm_like(struct opening *o, bool unigram)
         s->type[s->unk] = PIECE_UNKNOWN;
 }
 
+/* The classes of transformers that are BERT's take these from tokenizer_config.json, whatever tokenizer.json says. */
+static void adjust_bert(struct opening *o)
+{
+    const cJSON *c = o->tokenizer_config, *accents = cJSON_GetObjectItemCaseSensitive(c, "strip_accents");
+    const char *class = json_str(c, "tokenizer_class", "");
+    struct bert_rules r = bert_rules_of(o->s.rules.norm), now = r;
+
+    if (strcmp(class, "PreTrainedTokenizerFast") == 0 || strcmp(class, "TokenizersBackend") == 0)
+        return;
+    now.lowercase = config_flag(c, "do_lower_case", r.lowercase);
+    now.ideographs = config_flag(c, "tokenize_chinese_chars", r.ideographs);
+    now.strip_accents = cJSON_IsBool(accents) ? cJSON_IsTrue(accents) : now.lowercase != r.lowercase || accents ? now.lowercase : r.strip_accents;
+    if (memcmp(&r, &now, sizeof r) != 0)
+        bert_set_rules(&o->s.rules, now, o->s.a);
+}
+
+static void type_wordpiece(struct opening *o)
+{
+    static const char *const named[] = { "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]" };
+    struct source *s = &o->s;
+
+    for (size_t i = 0; !o->json && i < sizeof named / sizeof *named; i++)
+        make_special(o, named[i]);
+    for (size_t i = 0; i < s->nadded; i++) {
+        const struct added_token *t = &s->added[i];
+
+        s->type[t->id] = t->special || looks_special(t->text.s, t->text.n) ? PIECE_CONTROL : PIECE_USER_DEFINED;
+    }
+    pad(o, SCORE_PAD);
+    for (uint64_t i = 0; i < s->n; i++)
+        s->piece[i] = wordpiece_spell(s->piece[i], s->type[i], &o->pool);
+    adjust_bert(o);
+}
+
 static int complete_json(struct opening *o)
 {
     const cJSON *map = NULL;
@@ -351,7 +388,9 @@ static int complete_json(struct opening *o)
     add_named_special(o, map);
     if (check_rows(o))
         return -1;
-    if (s->rules.byte_level) {
+    if (s->rules.algorithm == ALGORITHM_WORDPIECE) {
+        type_wordpiece(o);
+    } else if (s->rules.byte_level) {
         type_byte_level(o);
     } else if (unigram) {
         type_spm_like(o, true);
@@ -361,7 +400,8 @@ static int complete_json(struct opening *o)
     } else {
         return fail(o->f, FAIL_INPUT, "tokenizer.json holds a BPE that is neither byte-level nor has byte fallback, which GGUF cannot carry");
     }
-    o->v->model = s->rules.byte_level ? VOCAB_BPE : unigram ? VOCAB_UNIGRAM : VOCAB_SPM;
+    o->v->model = s->rules.algorithm == ALGORITHM_WORDPIECE ? VOCAB_WORDPIECE
+                : s->rules.byte_level ? VOCAB_BPE : unigram ? VOCAB_UNIGRAM : VOCAB_SPM;
     pad(o, SCORE_PAD);
     return 0;
 }
@@ -408,7 +448,7 @@ static void move_arrays(struct opening *o)
         memcpy(v->piece, s->piece, v->n * sizeof *v->piece);
         memcpy(v->type, s->type, v->n * sizeof *v->type);
     }
-    if (v->model != VOCAB_BPE && v->n) {
+    if ((v->model == VOCAB_SPM || v->model == VOCAB_UNIGRAM) && v->n) {
         v->score = arena_raw(s->a, v->n * sizeof *v->score);
         memcpy(v->score, s->score, v->n * sizeof *v->score);
     }
@@ -432,7 +472,7 @@ static void write_pieces(struct opening *o)
     meta_set_array(&v->meta, a, "tokenizer.ggml.tokens", META_STRING, v->n, v->piece);
     if (o->mistral.tekken)          /* as the peer does: of integers, all 0 */
         meta_set_array(&v->meta, a, "tokenizer.ggml.scores", META_INT32, v->n, arena_array(a, int32_t, v->n));
-    if (v->model != VOCAB_BPE)
+    if (v->score)
         meta_set_array(&v->meta, a, "tokenizer.ggml.scores", META_FLOAT32, v->n, v->score);
     meta_set_array(&v->meta, a, "tokenizer.ggml.token_type", META_INT32, v->n, v->type);
     if (v->model == VOCAB_UNIGRAM) {
@@ -443,6 +483,34 @@ static void write_pieces(struct opening *o)
     }
     if (v->model == VOCAB_BPE && v->nmerges)
         meta_set_array(&v->meta, a, "tokenizer.ggml.merges", META_STRING, v->nmerges, v->merge);
+}
+
+/* Ids that readers would take from bert-base-uncased; upper case and accents as this tokenizer has them. */
+static void write_bert_exceptions(struct opening *o)
+{
+    static const struct {
+        const char *key, *named, *otherwise;
+        uint64_t taken;
+    } ids[] = {
+        { "tokenizer.ggml.bos_token_id", "cls_token", "[CLS]", 101 }, { "tokenizer.ggml.unknown_token_id", "unk_token", "[UNK]", 100 },
+        { "tokenizer.ggml.seperator_token_id", "sep_token", "[SEP]", 102 }, { "tokenizer.ggml.padding_token_id", "pad_token", "[PAD]", 0 },
+        { "tokenizer.ggml.mask_token_id", "mask_token", "[MASK]", 103 },
+    };
+    struct meta *m = &o->v->meta;
+    struct bert_rules r = bert_rules_of(o->s.rules.norm);
+    bool lowercase = meta_bool(m, "tokenizer.ggml.normalizer.lowercase", true);
+
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        const cJSON *item = cJSON_GetObjectItemCaseSensitive(o->tokenizer_config, ids[i].named);
+        int32_t id = find_piece(&o->s, cJSON_IsString(item) ? item->valuestring : json_str(item, "content", ids[i].otherwise));
+
+        if (id >= 0 && meta_u64(m, ids[i].key, ids[i].taken) != (uint64_t)id && !meta_get(m, ids[i].key))
+            meta_set_u32(m, o->s.a, ids[i].key, (uint32_t)id);
+    }
+    if (r.lowercase != lowercase)
+        meta_set_bool(m, o->s.a, "tokenizer.ggml.normalizer.lowercase", r.lowercase);
+    if (r.strip_accents != meta_bool(m, "tokenizer.ggml.normalizer.strip_accents", r.lowercase))
+        meta_set_bool(m, o->s.a, "tokenizer.ggml.normalizer.strip_accents", r.strip_accents);
 }
 
 /* What a reader would assume wrongly from the absence of a key is said. */
@@ -465,7 +533,9 @@ static void write_exceptions(struct opening *o, const struct pre_kind *kind)
         if (!meta_get(m, "tokenizer.ggml.add_eos_token"))
             meta_set_bool(m, a, "tokenizer.ggml.add_eos_token", false);
     }
-    if (o->v->model != VOCAB_BPE && o->s.unk >= 0
+    if (o->v->model == VOCAB_WORDPIECE)
+        write_bert_exceptions(o);
+    if ((o->v->model == VOCAB_SPM || o->v->model == VOCAB_UNIGRAM) && o->s.unk >= 0
         && meta_u64(m, "tokenizer.ggml.unknown_token_id", o->v->model == VOCAB_SPM ? 0 : 2) != (uint64_t)o->s.unk)
         meta_set_u32(m, a, "tokenizer.ggml.unknown_token_id", (uint32_t)o->s.unk);
     if (o->v->model == VOCAB_SPM && !o->s.prefix && !meta_get(m, "tokenizer.ggml.add_space_prefix"))
@@ -486,11 +556,20 @@ static bool template_adds_bos(const struct opening *o)
     return found;
 }
 
+/* For readers a mere label: convert_hf_to_gguf.py knows two such vocabularies by a hash, bert-base-uncased's, for which its
+ * last match is this name, and bert-base-chinese's. */
+static const char *wordpiece_name(uint64_t n)
+{
+    return n == 21128 ? "bert-bge-large" : "jina-v2-en";
+}
+
 /* A name given by the user replaces the recognized one; the rules of the source stay what its files say. */
 static int choose_pre(struct opening *o, const struct pre_kind **kind)
 {
     o->v->pre = "default";
     *kind = NULL;
+    if (o->v->model == VOCAB_WORDPIECE)
+        o->v->pre = o->pre ? o->pre : wordpiece_name(o->s.n);
     if (o->v->model != VOCAB_BPE)
         return 0;
     *kind = o->pre ? pre_kind_required(o->pre, o->f)

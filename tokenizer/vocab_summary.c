@@ -13,7 +13,7 @@ enum { MAX_JSON = 64 << 20 };
 bool vocab_dir_has_one(const char *dir)
 {
     struct arena tmp = {0};
-    bool found = path_exists(path_join(&tmp, dir, "tokenizer.json")) || mistral_tokenizer(dir, &tmp) != NULL ||
+    bool found = path_exists(path_join(&tmp, dir, "tokenizer.json")) || path_exists(path_join(&tmp, dir, "vocab.txt")) || mistral_tokenizer(dir, &tmp) != NULL ||
                  (path_exists(path_join(&tmp, dir, "vocab.json")) && path_exists(path_join(&tmp, dir, "merges.txt")));
 
     arena_release(&tmp);
@@ -75,7 +75,7 @@ static void summarize_json(const char *path, const char *model_type, struct voca
         const struct pre_kind *k;
 
         r.ignore_merges = says(h.ignore_merges, "true");
-        out->model = r.byte_level ? "gpt2" : says(h.type, "\"Unigram\"") ? "t5" : says(h.byte_fallback, "true") ? "llama" : NULL;
+        out->model = says(h.type, "\"WordPiece\"") ? "bert" : r.byte_level ? "gpt2" : says(h.type, "\"Unigram\"") ? "t5" : says(h.byte_fallback, "true") ? "llama" : NULL;
         k = r.byte_level ? pre_kind_of(&r, r.ignore_merges, model_type, &f) : NULL;
         out->pre = k ? k->name : out->model && !r.byte_level ? "default" : NULL;
     }

@@ -87,8 +87,10 @@ TEST(tokenizer_json_is_refused_with_a_reason)
     } list[] = {
         { "", "JSON is malformed at line 1, column 1" },
         { "[]", "this is not a tokenizer.json: an object with a 'model' was expected" },
-        { "{\"model\": {\"type\": \"WordPiece\", \"vocab\": {}}}",
-          "tokenizer.json holds a model of type 'WordPiece': only BPE and Unigram are supported" },
+        { "{\"model\": {\"type\": \"WordLevel\", \"vocab\": {}}}",
+          "tokenizer.json holds a model of type 'WordLevel': only BPE, Unigram and WordPiece are supported" },
+        { "{\"model\": {\"type\": \"WordPiece\", \"continuing_subword_prefix\": \"@@\", \"vocab\": {}}}",
+          "tokenizer.json marks pieces inside a word by '@@', and GGUF knows only '##'" },
         { JSON("\"vocab\": {\"a\": 0, \"b\": 0}, \"merges\": []"), "pieces 'a' and 'b' have the same id 0" },
         { JSON("\"vocab\": {\"a\": 1e9}, \"merges\": []"), "piece 'a' has id 1e+09: no whole number below 10" },
         { JSON("\"vocab\": {\"a\": -1}, \"merges\": []"), "piece 'a' has id -1: no whole number below 9" },
