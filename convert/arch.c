@@ -114,6 +114,8 @@ uint64_t arch_dim(const struct meta *m, const char *name, enum dim d)
     case DIM_ONE:     return 1;
     case DIM_EXPERTS: return key_u64(m, name, "expert_count", 0);
     case DIM_FF_EXPERT: return key_u64(m, name, "expert_feed_forward_length", ff);
+    case DIM_TOKEN_TYPES: return meta_u64(m, "tokenizer.ggml.token_type_count", 0);
+    case DIM_LABELS: return key_u64(m, name, "label_count", 0);
     case DIM_FF_SHARED: return key_u64(m, name, "expert_shared_feed_forward_length", 0);
     case DIM_HEAD:    break;
     case DIM_Q:       n = heads; break;

@@ -39,6 +39,8 @@ enum dim {
     DIM_EXPERTS,                /* {arch}.expert_count */
     DIM_FF_EXPERT,              /* {arch}.expert_feed_forward_length, if missing DIM_FF */
     DIM_FF_SHARED,              /* {arch}.expert_shared_feed_forward_length */
+    DIM_TOKEN_TYPES,            /* tokenizer.ggml.token_type_count */
+    DIM_LABELS,                 /* {arch}.label_count */
 };
 
 /* config.json key -> canonical key, in the order in which they are written. `{arch}` in `to` stands for the
@@ -141,11 +143,13 @@ struct arch {
     const char *text;                   /* the object of a multimodal config that describes the text model; NULL: none */
     const struct spelling *key_spellings;       /* config keys; ends with {0}, NULL: none */
     const struct spelling *tensor_spellings;    /* the first beginning that fits counts; ends with {0}, NULL: none */
+    const struct spelling *tensor_endings;      /* the same for endings */
     bool no_space_prefix;               /* tokenizer.ggml.add_space_prefix is false, whatever the tokenizer says */
     uint32_t eot;                       /* tokenizer.ggml.eot_token_id, a constant of the family; 0: as the tokenizer says */
     struct block_shape block;
     bool typed_router;                  /* ffn_gate_inp is of the type that other matrices get, not float32 */
     bool one_way;                       /* there is no way back to Hugging Face's names yet */
+    bool encoder;                       /* every token sees all others, and none is predicted: verify/encoder.c runs it */
     /* What a table cannot say: refusals that look at several canonical keys at once. May be NULL. */
     int (*check)(const struct meta *canonical, const char *name, struct fail *);
 };

@@ -21,6 +21,7 @@ enum { GENERATED_MAX = 4 };
 
 struct conversion {
     const struct arch *arch;
+    const char *dir;            /* of config.json, for what some families keep beside it; NULL: nothing lies there */
     cJSON *config;              /* one object: what describes the text model, under the names of today */
     struct account *account;
     struct arena *arena;        /* of the canonical model: owns keys and generated data */

@@ -7,6 +7,7 @@
 #include "convert/general.h"
 #include "convert/regroup.h"
 #include "formats/file.h"
+#include "formats/text.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -186,12 +187,15 @@ static int map_place(struct mapping *g, const struct name_map *map, const struct
 /* The name as the table spells it. */
 static const char *spelled(struct mapping *g, const char *name)
 {
-    const struct spelling *s = g->c->arch->tensor_spellings;
+    const struct spelling *s = g->c->arch->tensor_spellings, *e = g->c->arch->tensor_endings;
 
-    for (; s && s->from; s++)
-        if (strncmp(name, s->from, strlen(s->from)) == 0)
-            return arena_printf(g->c->arena, "%s%s", s->to, name + strlen(s->from));
-    return name;
+    while (s && s->from && strncmp(name, s->from, strlen(s->from)) != 0)
+        s++;
+    if (s && s->from)
+        name = arena_printf(g->c->arena, "%s%s", s->to, name + strlen(s->from));
+    while (e && e->from && !ends_with(name, e->from))
+        e++;
+    return e && e->from ? arena_printf(g->c->arena, "%.*s%s", (int)(strlen(name) - strlen(e->from)), name, e->to) : name;
 }
 
 /* `pattern` is an ending, or a beginning with '*' behind it. */
@@ -459,10 +463,18 @@ static void use_conditions(struct conversion *c)
     }
 }
 
+/* Those of the tokenizer that follow from config.json come with the rest of the vocabulary's. */
+static void copy_keys(struct meta *to, struct arena *a, const struct meta *from, bool vocabulary)
+{
+    for (size_t i = 0; i < from->n; i++)
+        if ((strncmp(from->entry[i].key, "tokenizer.", 10) == 0) == vocabulary)
+            meta_set(to, a, from->entry[i].key, from->entry[i].value);
+}
+
 static int convert(struct renamed *r, const struct rename_options *o, struct account *account, struct vocab **vocab,
                    struct fail *f)
 {
-    struct conversion c = { .account = account, .arena = &r->base.arena };
+    struct conversion c = { .account = account, .arena = &r->base.arena, .dir = r->base.dir };
     const char *path = path_join(c.arena, r->base.dir, r->base.config);
     bool native = strcmp(r->base.config, "params.json") == 0;
 
@@ -487,12 +499,13 @@ static int convert(struct renamed *r, const struct rename_options *o, struct acc
         return fail_in(f, r->base.path);
     if (set_general(r, &c, f))
         return -1;
-    meta_copy(&r->base.meta, c.arena, &c.meta);
+    copy_keys(&r->base.meta, c.arena, &c.meta, false);
     for (const struct key_map *k = c.arch->keys; k->to || k->put; k++)
         if (k->flags & KEY_HIDDEN)
             meta_remove(&r->base.meta, config_key(&c, k->to));
     meta_set_u32(&r->base.meta, c.arena, "general.file_type", file_type(&r->base));
     meta_set_u32(&r->base.meta, c.arena, "general.quantization_version", 2);
+    copy_keys(&r->base.meta, c.arena, &c.meta, true);
     return set_vocabulary(r, &c, o, vocab, f);
 }
 

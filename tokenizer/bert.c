@@ -106,6 +106,13 @@ struct bert_rules bert_rules_of(const struct step *s)
     return r;
 }
 
+/* convert_hf_to_gguf.py knows two such vocabularies by a hash: bert-base-uncased's, for which this is its last match, and
+ * bert-base-chinese's. */
+const char *bert_pre_name(uint64_t npieces)
+{
+    return npieces == 21128 ? "bert-bge-large" : "jina-v2-en";
+}
+
 /* ---- vocab.txt ---- */
 
 int vocab_txt_read(const char *path, struct source *s, struct fail *f)

@@ -308,6 +308,7 @@ bool bert_is_dropped(uint32_t c);
 bool bert_is_nonspacing(uint32_t c);
 bool bert_is_punctuation(uint32_t c);
 bool bert_is_ideograph(uint32_t c);
+const char *bert_pre_name(uint64_t npieces);    /* tokenizer.ggml.pre, which to readers is a mere label here */
 
 /* ---- vocab.c: what both kinds of source end with ---- */
 struct vocab;

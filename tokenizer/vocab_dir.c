@@ -556,20 +556,13 @@ static bool template_adds_bos(const struct opening *o)
     return found;
 }
 
-/* For readers a mere label: convert_hf_to_gguf.py knows two such vocabularies by a hash, bert-base-uncased's, for which its
- * last match is this name, and bert-base-chinese's. */
-static const char *wordpiece_name(uint64_t n)
-{
-    return n == 21128 ? "bert-bge-large" : "jina-v2-en";
-}
-
 /* A name given by the user replaces the recognized one; the rules of the source stay what its files say. */
 static int choose_pre(struct opening *o, const struct pre_kind **kind)
 {
     o->v->pre = "default";
     *kind = NULL;
     if (o->v->model == VOCAB_WORDPIECE)
-        o->v->pre = o->pre ? o->pre : wordpiece_name(o->s.n);
+        o->v->pre = o->pre ? o->pre : bert_pre_name(o->s.n);
     if (o->v->model != VOCAB_BPE)
         return 0;
     *kind = o->pre ? pre_kind_required(o->pre, o->f)

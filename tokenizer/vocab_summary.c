@@ -58,7 +58,15 @@ static bool says(struct meta_string s, const char *what)
     return s.s && s.n == strlen(what) && memcmp(s.s, what, s.n) == 0;
 }
 
-static void summarize_json(const char *path, const char *model_type, struct vocab_summary *out, struct arena *tmp)
+static void summarize_bert(const cJSON *config, struct vocab_summary *out)
+{
+    uint64_t rows = 0;
+
+    json_u64(cJSON_GetObjectItemCaseSensitive(config, "vocab_size"), &rows);
+    *out = (struct vocab_summary){ "bert", bert_pre_name(rows), false };
+}
+
+static void summarize_json(const char *path, const cJSON *config, struct vocab_summary *out, struct arena *tmp)
 {
     struct fail f = {0};
     struct file file;
@@ -71,12 +79,14 @@ static void summarize_json(const char *path, const char *model_type, struct voca
     read_head((const char *)file.data, file.nbytes, &h);
     if (h.pre_tokenizer.s)
         pre = json_parse(h.pre_tokenizer.s, h.pre_tokenizer.n, path, tmp, &f);
-    if (!failed(&f) && hf_rules_read(NULL, pre, &r, tmp, &f) == 0) {
+    if (says(h.type, "\"WordPiece\"")) {
+        summarize_bert(config, out);
+    } else if (!failed(&f) && hf_rules_read(NULL, pre, &r, tmp, &f) == 0) {
         const struct pre_kind *k;
 
         r.ignore_merges = says(h.ignore_merges, "true");
-        out->model = says(h.type, "\"WordPiece\"") ? "bert" : r.byte_level ? "gpt2" : says(h.type, "\"Unigram\"") ? "t5" : says(h.byte_fallback, "true") ? "llama" : NULL;
-        k = r.byte_level ? pre_kind_of(&r, r.ignore_merges, model_type, &f) : NULL;
+        out->model = r.byte_level ? "gpt2" : says(h.type, "\"Unigram\"") ? "t5" : says(h.byte_fallback, "true") ? "llama" : NULL;
+        k = r.byte_level ? pre_kind_of(&r, r.ignore_merges, json_str(config, "model_type", ""), &f) : NULL;
         out->pre = k ? k->name : out->model && !r.byte_level ? "default" : NULL;
     }
     file_close(&file);
@@ -116,9 +126,11 @@ struct vocab_summary vocab_summary_dir(const char *dir, struct arena *a)
     else if (path_exists(path_join(&tmp, dir, "tokenizer.model")))
         summarize_spm(path_join(&tmp, dir, "tokenizer.model"), &out, &tmp);
     else if (path_exists(json))
-        summarize_json(json, type, &out, &tmp);
+        summarize_json(json, config, &out, &tmp);
     else if (path_exists(path_join(&tmp, dir, "vocab.json")))
         out = (struct vocab_summary){ "gpt2", starts_with(class, "Qwen2") || starts_with(type, "qwen") ? "qwen2" : "gpt-2", false };
+    else if (path_exists(path_join(&tmp, dir, "vocab.txt")))
+        summarize_bert(config, &out);
     out.chat_template = cJSON_GetObjectItemCaseSensitive(tokenizer_config, "chat_template")
                         || path_exists(path_join(&tmp, dir, "chat_template.jinja")) || path_exists(path_join(&tmp, dir, "chat_template.json"));
     arena_release(&tmp);

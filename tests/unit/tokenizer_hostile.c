@@ -204,7 +204,7 @@ TEST(vocabulary_keys_that_disagree_are_refused)
     CHECK_STR(length.text, "key 'tokenizer.ggml.scores' has 1 items, but there are 2 pieces");
     meta_set_str(&m, &a, "tokenizer.ggml.model", "rwkv");
     CHECK(!vocab_open_meta(&m, &a, &model));
-    CHECK_STR(model.text, "tokenizer model 'rwkv' is not supported: only llama, gpt2 and t5 are");
+    CHECK_STR(model.text, "tokenizer model 'rwkv' is not supported: only llama, gpt2, t5 and bert are");
     meta_remove(&m, "tokenizer.ggml.scores");
     meta_set_array(&m, &a, "tokenizer.ggml.merges", META_STRING, 1, pieces);
     meta_set_str(&m, &a, "tokenizer.ggml.model", "gpt2");
