@@ -230,6 +230,15 @@ int path_list(const char *dir, const char *end, struct arena *a, const char ***n
     return 0;
 }
 
+const char **dir_names(const char *dir, struct arena *a, size_t *n)
+{
+    struct fail missing = {0};
+    const char **name;
+
+    path_list(dir, "", a, &name, n, &missing);
+    return name;
+}
+
 /* ---- the cursor ---- */
 
 struct cursor cursor_at(const uint8_t *data, uint64_t nbytes)

@@ -60,6 +60,9 @@ int path_list(const char *dir, const char *end, struct arena *a, const char ***n
 const char *path_base(const char *path);        /* behind the last '/' */
 char *path_dir(struct arena *, const char *path);       /* before it; "." when there is none */
 
+/* path_list() of all names; a directory that is not there or may not be listed has none. */
+const char **dir_names(const char *dir, struct arena *, size_t *n);
+
 /* ---- the cursor ---- */
 struct cursor {
     const uint8_t *data;

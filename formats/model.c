@@ -1,5 +1,6 @@
 /* model.c - sizes of tensors, opening a MODEL, and models whose rows lie in mapped files. */
 #include "formats/model.h"
+#include "formats/store.h"
 #include "formats/text.h"
 
 #include <assert.h>
@@ -484,27 +485,17 @@ static void find_config(struct model *m)
         m->dir = dir;
 }
 
-static int refuse_store(const char *path, struct fail *f)
-{
-    static const char *const stores[] = { "hf:", "ollama:", "lmstudio:", "jan:" };
-
-    for (size_t i = 0; i < sizeof stores / sizeof *stores; i++)
-        if (starts_with(path, stores[i]) && !path_exists(path)) {
-            fail(f, FAIL_INPUT, "names in local stores (%s...) are not supported yet", stores[i]);
-            fail_hint(f, "give the path of the model's directory or file");
-            return fail_in(f, path);
-        }
-    return 0;
-}
-
 struct model *model_open(const char *path, struct fail *f)
 {
-    struct model *m;
+    struct arena a = {0};
+    struct store_item item = { .path = path };
+    const char *rest;
+    struct model *m = NULL;
 
-    if (refuse_store(path, f))
-        return NULL;
-    m = path_is_dir(path) ? open_dir(path, f) : open_file(path, f);
+    if (!store_of(path, &rest) || store_find(path, &a, &item, f) == 0)
+        m = path_is_dir(item.path) ? open_dir(item.path, f) : open_file(item.path, f);
     if (m)
         find_config(m);
+    arena_release(&a);
     return m;
 }

@@ -74,7 +74,7 @@ struct model {
 
 /* ---- opening ---- */
 /* Opens what the contract calls a MODEL: a Hugging Face directory, a .safetensors or .gguf file (the first of a
- * split one), a *.safetensors.index.json. Every shard is opened and measured against its header here, so a short
+ * split one), a *.safetensors.index.json, a name in a local store (store.h). Every shard is opened and measured against its header here, so a short
  * or missing one is named before any work. NULL: see *f. */
 struct model *model_open(const char *path, struct fail *);
 /* May OUT be written while this model is read? FAIL_USAGE when OUT is one of its files, its directory, or a file in that

@@ -242,18 +242,6 @@ TEST(formats_are_found_by_name)
     CHECK(!format_named("onnx"));
 }
 
-TEST(formats_local_stores_are_refused)
-{
-    struct fail f = {0};
-
-    CHECK(!model_open("hf:org/name", &f));
-    CHECK(f.kind == FAIL_INPUT);
-    CHECK_STR(f.text, "names in local stores (hf:...) are not supported yet");
-    f = (struct fail){0};
-    CHECK(!model_open("/nonexistent/model.gguf", &f));
-    CHECK(f.kind == FAIL_INPUT);
-}
-
 TEST(formats_dangling_link_is_an_incomplete_download)
 {
     struct arena a = {0};
@@ -269,4 +257,15 @@ TEST(formats_dangling_link_is_an_incomplete_download)
     unlink(link);
     rmdir(dir);
     arena_release(&a);
+}
+
+TEST(formats_name_what_does_not_exist)
+{
+    struct fail f = {0};
+
+    CHECK(!model_open("hf:no-such-owner/name", &f));
+    CHECK(f.kind == FAIL_INPUT);
+    f = (struct fail){0};
+    CHECK(!model_open("/nonexistent/model.gguf", &f));
+    CHECK(f.kind == FAIL_INPUT);
 }

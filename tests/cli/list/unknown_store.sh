@@ -1,0 +1,2 @@
+. "$root/tests/store_home.sh"
+$bantam list docker
