@@ -27,6 +27,7 @@ struct conversion {
     struct arena *arena;        /* of the canonical model: owns keys and generated data */
     struct meta meta;           /* canonical keys so far */
     struct meta early;          /* those that come before all but general.architecture */
+    struct meta hints;          /* model.hints */
     struct generated generated[GENERATED_MAX];
     size_t ngenerated;
 };
@@ -75,14 +76,20 @@ int put_activation(struct conversion *, const struct key_map *, struct fail *);
  * square the row's key or fallback is; every block.window_period-th layer has no window. */
 int check_query_scale(struct conversion *, const struct key_map *, struct fail *);
 int check_layer_types(struct conversion *, const struct key_map *, struct fail *);
+/* window.c: what GGUF cannot say becomes a hint (struct model). The row's key is the window of all layers; with KEY_DEFAULT the row's
+ * fallback is what a missing key means, while null is no window. */
+int put_window(struct conversion *, const struct key_map *, struct fail *);
+/* ... only with 'use_sliding_window', of the layers that 'layer_types' names, or those from 'max_window_layers' on. */
+int put_switched_window(struct conversion *, const struct key_map *, struct fail *);
 /* general.file_type: holds the place, model_quantize sets the value. */
 int put_file_type(struct conversion *, const struct key_map *, struct fail *);
 
 /* rope.c: rope.scaling.*, rope.freq_base and the tensors of factors, from 'rope_parameters' of today's transformers or
  * 'rope_scaling' and 'rope_theta' of yesterday's. */
 int put_rope(struct conversion *, const struct key_map *, struct fail *);
-/* For families whose GGUF has no keys for positions: the base must be the row's fallback, unscaled. */
-int put_fixed_rope(struct conversion *, const struct key_map *, struct fail *);
+/* For families whose converters write nothing about positions: neither does this, where the base is the row's fallback, unscaled. All
+ * readers of GGUF understand the keys that say otherwise. */
+int put_silent_rope(struct conversion *, const struct key_map *, struct fail *);
 /* Phi-3's: rope.dimension_count, rope.freq_base and factors. Wants embedding_length and head_count before it. */
 int put_partial_rope(struct conversion *, const struct key_map *, struct fail *);
 

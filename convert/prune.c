@@ -229,6 +229,7 @@ struct model *model_prune(struct model *inner, const uint64_t *layers, size_t n,
     p->inner = inner;
     p->layers = meta_u64(&inner->meta, arena_printf(&m->arena, "%s.block_count", arch), 0);
     meta_copy(&m->meta, &m->arena, &inner->meta);
+    m->hints = (struct meta){0};            /* about layers by number, for runs; what is pruned is written */
     if (p->layers == 0 || p->layers > UINT16_MAX) {
         fail(f, FAIL_INPUT, "the model has %" PRIu64 " layers by its key '%s.block_count', so none can be pruned", p->layers, arch);
     } else {

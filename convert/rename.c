@@ -500,6 +500,7 @@ static int convert(struct renamed *r, const struct rename_options *o, struct acc
     if (set_general(r, &c, f))
         return -1;
     copy_keys(&r->base.meta, c.arena, &c.meta, false);
+    meta_copy(&r->base.hints, c.arena, &c.hints);
     for (const struct key_map *k = c.arch->keys; k->to || k->put; k++)
         if (k->flags & KEY_HIDDEN)
             meta_remove(&r->base.meta, config_key(&c, k->to));

@@ -101,14 +101,29 @@ static int put_default(struct conversion *c, const struct rope *r, struct fail *
     return 0;
 }
 
-/* Changes the base only beyond max_position_embeddings, at run time; GGUF has no key for it. */
+/* Changes the base only beyond max_position_embeddings, at run time. GGUF has no key for it: it is for runs of the directory. */
 static int put_dynamic(struct conversion *c, const struct rope *r, struct fail *f)
 {
-    (void)f;
-    if (config_find(c, path(c, r, "factor")))
-        account_ignored(c->account, ACCOUNT_KEY, path(c, r, "factor"),
-                        "dynamic scaling starts beyond max_position_embeddings, and GGUF has no key for it");
+    double factor = 0;
+
+    if (want(c, r, "factor", "how positions beyond max_position_embeddings turn in runs of this directory", &factor, f))
+        return -1;
+    if (!(factor > 0))
+        return fail(f, FAIL_INPUT, "'%s.factor' in config.json is %g", r->object, factor);
+    meta_set_f32(&c->hints, c->arena, config_key(c, "{arch}.rope.scaling.dynamic_factor"), (float)factor);
     return 0;
+}
+
+/* llama.cpp's converter writes yarn_attn_factor, which most of llama.cpp's families do not read: they multiply YaRN's own temperature
+ * by attn_factor. So both are there. */
+static void put_attention_factor(struct conversion *c)
+{
+    double attention = meta_f64(&c->meta, config_key(c, "{arch}.rope.scaling.yarn_attn_factor"), 0),
+           factor = meta_f64(&c->meta, config_key(c, "{arch}.rope.scaling.factor"), 1);
+
+    if (attention > 0)
+        meta_set_f32(&c->meta, c->arena, config_key(c, "{arch}.rope.scaling.attn_factor"),
+                     (float)(attention / (1 + 0.1 * log(fmax(factor, 1)))));
 }
 
 static int put_yarn(struct conversion *c, const struct rope *r, struct fail *f)
@@ -129,6 +144,7 @@ static int put_yarn(struct conversion *c, const struct rope *r, struct fail *f)
         put_optional(c, r, "beta_fast", "{arch}.rope.scaling.yarn_beta_fast", f) ||
         put_optional(c, r, "beta_slow", "{arch}.rope.scaling.yarn_beta_slow", f))
         return -1;
+    put_attention_factor(c);
     return 0;
 }
 
@@ -340,22 +356,6 @@ static void ignore_parameters(struct conversion *c, const struct rope *r)
         account_ignored(c->account, ACCOUNT_KEY, "original_max_position_embeddings", "has no effect with this type of scaling");
 }
 
-int put_fixed_rope(struct conversion *c, const struct key_map *k, struct fail *f)
-{
-    struct rope r = {0};
-
-    if (find_object(c, &r, f) || find_theta(c, k, &r, f) || find_type(c, &r, f) == NULL || whole_heads(c, &r, f))
-        return -1;
-    if (strcmp(r.type, "default") != 0)
-        return fail(f, FAIL_INPUT, "'%s.rope_type' in config.json is '%s', and GGUF has no key for it in this model family", r.object,
-                    r.type);
-    if (r.theta != k->fallback)
-        return fail(f, FAIL_INPUT, "'rope_theta' in config.json is %.9g, and GGUF has no key for it in this model family, which is "
-                    "read with %.9g", r.theta, k->fallback);
-    ignore_parameters(c, &r);
-    return 0;
-}
-
 /* Phi-3's own keys: a part of each head turns, and the factors of longrope come without a type, their attention factor before all
  * other keys (conversion/phi.py). */
 int put_partial_rope(struct conversion *c, const struct key_map *k, struct fail *f)
@@ -368,8 +368,8 @@ int put_partial_rope(struct conversion *c, const struct key_map *k, struct fail 
 
     if (find_object(c, &r, f) || find_theta(c, k, &r, f) || find_type(c, &r, f) == NULL)
         return -1;
-    if (config_f64(c, r.object ? arena_printf(c->arena, "%s|partial_rotary_factor", path(c, &r, "partial_rotary_factor")) :
-                   "partial_rotary_factor", "{arch}.rope.dimension_count", &part, &found, f))
+    if (config_f64(c, "partial_rotary_factor", "{arch}.rope.dimension_count", &part, &found, f) ||
+        (r.object && config_f64(c, path(c, &r, "partial_rotary_factor"), "{arch}.rope.dimension_count", &part, &found, f)))
         return -1;
     if (!(part > 0 && part <= 1) || !heads || width > UINT32_MAX)
         return fail(f, FAIL_INPUT, "partial_rotary_factor in config.json is %g, with %" PRIu64 " heads", part, heads);
@@ -400,5 +400,17 @@ int put_rope(struct conversion *c, const struct key_map *k, struct fail *f)
         return -1;
     ignore_parameters(c, &r);
     meta_set_f32(&c->meta, c->arena, config_key(c, "{arch}.rope.freq_base"), (float)r.theta);
+    return 0;
+}
+
+int put_silent_rope(struct conversion *c, const struct key_map *k, struct fail *f)
+{
+    const char *base = config_key(c, "{arch}.rope.freq_base");
+    size_t before = c->meta.n;
+
+    if (put_rope(c, k, f))
+        return -1;
+    if (c->meta.n == before + 1 && meta_f64(&c->meta, base, 0) == k->fallback)
+        meta_remove(&c->meta, base);
     return 0;
 }

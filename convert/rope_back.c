@@ -6,7 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-/* A scaling parameter: its canonical key behind "rope.scaling.", its name in config.json. */
+/* A scaling parameter: its canonical key behind "rope.scaling.", its name in config.json; NULL: it says again what the row before it says,
+ * for readers that do not know that key. */
 struct parameter {
     const char *key, *name;
     bool whole, needed;
@@ -15,7 +16,7 @@ struct parameter {
 /* One type of scaling, and the tensors whose factors become lists. */
 struct back_type {
     const char *gguf;
-    struct parameter parameter[6];
+    struct parameter parameter[7];
     const char *list[2][2];             /* tensor, name in config.json */
 };
 
@@ -25,6 +26,7 @@ static const struct back_type types[] = {
                 { "original_context_length", "original_max_position_embeddings", true, true },
                 { "yarn_ext_factor", "extrapolation_factor", false, false },
                 { "yarn_attn_factor", "attention_factor", false, false },
+                { "attn_factor", NULL, false, false },
                 { "yarn_beta_fast", "beta_fast", false, false },
                 { "yarn_beta_slow", "beta_slow", false, false } }, { { NULL } } },
     { "longrope", { { "original_context_length", "original_max_position_embeddings", true, true },
@@ -56,21 +58,30 @@ static int put_list(struct reversal *r, cJSON *scaling, const char *const list[2
     return data ? 0 : -1;
 }
 
+static int put_parameter(struct reversal *r, const struct back_type *type, const struct parameter *p, cJSON *scaling, struct fail *f)
+{
+    const char *key = arena_printf(r->arena, "rope.scaling.%s", p->key);
+    const struct meta_value *v = reversal_use(r, key, p->name ? arena_printf(r->arena, "rope_scaling.%s", p->name) : "rope_scaling");
+
+    if (!v && p->needed)
+        return fail(f, FAIL_INPUT, "key '%s.%s' is missing, which '%s' scaling needs", r->arch, key, type->gguf);
+    if (v && v->type != (p->whole ? META_UINT32 : META_FLOAT32))
+        return fail(f, FAIL_INPUT, "key '%s.%s' is of type %s", r->arch, key, meta_type_name(v->type));
+    if (v && !p->name)
+        return meta_get(&r->from->meta, arena_printf(r->arena, "%s.rope.scaling.%s", r->arch, p[-1].key)) ? 0
+               : fail(f, FAIL_INPUT, "key '%s.%s' has no place in config.json without '%s'", r->arch, key, p[-1].key);
+    if (v && p->whole)
+        cJSON_AddNumberToObject(scaling, p->name, (double)v->u);
+    else if (v)
+        cJSON_AddNumberToObject(scaling, p->name, reversal_f32(v->f));
+    return 0;
+}
+
 static int put_type(struct reversal *r, const struct back_type *type, cJSON *scaling, struct fail *f)
 {
-    for (size_t i = 0; i < sizeof type->parameter / sizeof *type->parameter && type->parameter[i].key; i++) {
-        const struct parameter *p = &type->parameter[i];
-        const char *key = arena_printf(r->arena, "rope.scaling.%s", p->key);
-        const struct meta_value *v = reversal_use(r, key, arena_printf(r->arena, "rope_scaling.%s", p->name));
-        if (!v && p->needed)
-            return fail(f, FAIL_INPUT, "key '%s.%s' is missing, which '%s' scaling needs", r->arch, key, type->gguf);
-        if (v && v->type != (p->whole ? META_UINT32 : META_FLOAT32))
-            return fail(f, FAIL_INPUT, "key '%s.%s' is of type %s", r->arch, key, meta_type_name(v->type));
-        if (v && p->whole)
-            cJSON_AddNumberToObject(scaling, p->name, (double)v->u);
-        else if (v)
-            cJSON_AddNumberToObject(scaling, p->name, reversal_f32(v->f));
-    }
+    for (size_t i = 0; i < sizeof type->parameter / sizeof *type->parameter && type->parameter[i].key; i++)
+        if (put_parameter(r, type, &type->parameter[i], scaling, f))
+            return -1;
     for (int i = 0; i < 2 && type->list[i][0]; i++)
         if (put_list(r, scaling, type->list[i], f))
             return -1;

@@ -229,6 +229,7 @@ void *model_adapter(size_t size, const struct model_ops *ops, struct model *inne
     m->aside = inner->aside;
     m->file = inner->file;
     m->nfiles = inner->nfiles;
+    m->hints = inner->hints;
     m->arena = a;
     return m;
 }

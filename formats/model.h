@@ -66,6 +66,8 @@ struct model {
     struct model_file *file;            /* all weight files, shards in order */
     size_t nfiles;
     struct meta meta;
+    struct meta hints;                  /* keys of the same kind that no file is given: what a config says, a forward pass needs and
+                                         * the format cannot carry. Adapters pass them on */
     struct tensor *tensor;              /* in file order */
     size_t ntensors;
     struct name_index names;            /* private to model_tensor() */
@@ -96,7 +98,7 @@ const float *model_rows_f32(struct model *, const struct tensor *, uint64_t firs
 const struct tensor *model_tensor(const struct model *, const char *name);
 
 /* For adapters: a zeroed struct of `size` bytes, whose first member is a struct model, in an arena of its own, with
- * path, dir, format and files taken over from `inner` (meta and tensors are the adapter's to fill). */
+ * path, dir, format, files and hints taken over from `inner` (meta and tensors are the adapter's to fill). */
 void *model_adapter(size_t size, const struct model_ops *, struct model *inner);
 
 /* ---- writing: a plan is the header(s) and an offset per tensor; it needs no data ---- */

@@ -33,10 +33,13 @@ int stream_embed(struct stream *s, struct fail *f)
     return bad ? fail_in(f, s->model->path) : 0;
 }
 
-/* Of every so many layers the last has no window. */
+/* Those that are named, or of every so many layers all but the last. */
 static bool has_window(const struct stream *s, const struct layer *l)
 {
     size_t index = (size_t)(l - s->layer), period = s->block.window_period;
+
+    if (s->windowed)
+        return s->window && s->windowed[index];
 
     return s->window && (!period || index % period < period - 1);
 }

@@ -8,7 +8,8 @@
  *
  * Semantics are those of transformers in float32. The attention window is {arch}.attention.sliding_window where a model
  * has that key: a token sees itself and the window - 1 tokens before it. convert_hf_to_gguf.py does not write it for
- * Mistral, and llama.cpp runs such a file without a window; so does this. */
+ * Mistral, and llama.cpp runs such a file without a window; so does this. A directory, of which model.hints knows the window, is
+ * run with it. */
 #ifndef BANTAM_FORWARD_H
 #define BANTAM_FORWARD_H
 

@@ -31,6 +31,21 @@ static int read_length(struct stream *s, const char *key, size_t fallback, size_
     return 0;
 }
 
+/* The header's window, the config's where the format could not carry it, or the family's. */
+static int read_window(struct stream *s, struct fail *f)
+{
+    const char *key = key_of(s, "attention.sliding_window");
+    const struct meta_value *which = meta_get(&s->model->hints, key_of(s, "attention.sliding_window_pattern"));
+
+    s->window = meta_u64(&s->model->meta, key, meta_u64(&s->model->hints, key, s->block.window));
+    if (!which)
+        return 0;
+    if (which->type != META_ARRAY || which->a.type != META_BOOL || which->a.n != s->layers)
+        return fail(f, FAIL_INPUT, "which of %zu layers have a window is not said of each", s->layers);
+    s->windowed = which->a.items;
+    return 0;
+}
+
 static int read_attention(struct stream *s, struct fail *f)
 {
     struct attention *a = &s->attention;
@@ -49,7 +64,8 @@ static int read_attention(struct stream *s, struct fail *f)
     if (a->heads * a->key > MAX_LENGTH || a->heads * a->value > MAX_LENGTH)
         return fail(f, FAIL_INPUT, "%zu heads of %zu and %zu numbers are too many", a->heads, a->key, a->value);
     a->context = s->context;
-    s->window = meta_u64(&s->model->meta, key_of(s, "attention.sliding_window"), s->block.window);
+    if (read_window(s, f) != 0)
+        return -1;
     a->scale = (float)number(s, "attention.output_scale", 1 / sqrt((double)(s->layers == s->block.wide_scale_layers ? width / a->heads : a->key)));
     s->clamp = (float)number(s, "attention.clamp_kqv", 0);
     a->softcap = (float)number(s, "attn_logit_softcapping", 0);
@@ -81,12 +97,26 @@ static void read_temperature(struct stream *s)
         s->temperature[p] = (float)(1 + beta * log(1 + floor((double)p / s->rope.original_context)));
 }
 
-/* YaRN's temperature as a factor of cosine and sine (transformers: attention_factor). */
-static double yarn_magnitude(struct stream *s, double factor)
+/* YaRN's temperature as a factor of cosine and sine (transformers: attention_factor). What yarn_attn_factor says replaces it, and
+ * the attn_factor that stands beside it is for readers that do not know that key. */
+static double magnitude(struct stream *s, const struct rope *r)
 {
-    double all_dimensions = number(s, "rope.scaling.yarn_log_multiplier", 0), log_factor = 0.1 * log(fmax(factor, 1));
+    double all_dimensions = number(s, "rope.scaling.yarn_log_multiplier", 0), log_factor = 0.1 * log(fmax(r->factor, 1));
+    double attention = number(s, "rope.scaling.attn_factor", 1);
 
-    return number(s, "rope.scaling.yarn_attn_factor", (1 + log_factor) / (1 + all_dimensions * log_factor));
+    if (!r->yarn)
+        return attention;
+    return number(s, "rope.scaling.yarn_attn_factor", attention * (1 + log_factor) / (1 + all_dimensions * log_factor));
+}
+
+/* A model that scales dynamically (transformers' name) has another base for all positions of a sequence that is longer than it was
+ * trained for. No GGUF says so. */
+static double dynamic_base(struct stream *s, const struct rope *r)
+{
+    double factor = meta_f64(&s->model->hints, key_of(s, "rope.scaling.dynamic_factor"), 0);
+    double over = (double)s->context / number(s, "context_length", (double)s->context), rot = (double)r->rot;
+
+    return factor > 0 && over > 1 && rot > 2 ? r->base * pow(factor * over - (factor - 1), rot / (rot - 2)) : r->base;
 }
 
 static int read_rope(struct stream *s, struct fail *f)
@@ -99,13 +129,14 @@ static int read_rope(struct stream *s, struct fail *f)
     if (r->rot % 2 != 0 || r->rot > s->attention.key)
         return fail(f, FAIL_INPUT, "%zu numbers of a head of %zu cannot turn in pairs", r->rot, s->attention.key);
     r->base = number(s, "rope.freq_base", 10000);
+    r->base = dynamic_base(s, r);
     r->factor = strcmp(type, "none") == 0 ? 1 : number(s, "rope.scaling.factor", number(s, "rope.scale_linear", 1));
     r->factor = r->factor == 0 ? 1 : r->factor;         /* GGUF's 0: no scaling */
     r->original_context = number(s, "rope.scaling.original_context_length", number(s, "context_length", (double)s->context));
     r->beta_fast = number(s, "rope.scaling.yarn_beta_fast", 32);
     r->beta_slow = number(s, "rope.scaling.yarn_beta_slow", 1);
     r->yarn = strcmp(type, "yarn") == 0;
-    r->magnitude = number(s, "rope.scaling.attn_factor", 1) * (r->yarn ? yarn_magnitude(s, r->factor) : 1);
+    r->magnitude = magnitude(s, r);
     if (!r->yarn && strcmp(type, "none") != 0 && strcmp(type, "linear") != 0 && strcmp(type, "longrope") != 0)
         return fail(f, FAIL_INPUT, "rope scaling of type '%s' is not supported", type);
     if (!(r->base > 0 && r->factor > 0 && r->original_context > 0 && r->beta_fast > 0 && r->beta_slow > 0 &&

@@ -44,6 +44,7 @@ struct stream {
     struct block_shape block;
     struct attention attention;
     size_t window;                  /* of the layers that have one; 0: none */
+    const uint8_t *windowed;        /* which layers those are; NULL: by block.window_period */
     float eps, softcap;             /* softcap: of the logits; 0: none */
     float clamp;                    /* of queries, keys and values; 0: none */
     float embedding_scale, logit_scale;

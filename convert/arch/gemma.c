@@ -11,7 +11,7 @@ static const struct key_map keys[] = {
     { .from = "intermediate_size", .to = "{arch}.feed_forward_length", .type = META_UINT32 },
     { .from = "num_attention_heads", .to = "{arch}.attention.head_count", .type = META_UINT32 },
     { .from = "num_key_value_heads|num_attention_heads", .to = "{arch}.attention.head_count_kv", .type = META_UINT32 },
-    { .put = put_fixed_rope, .fallback = 10000, .flags = KEY_DEFAULT },
+    { .put = put_silent_rope, .fallback = 10000, .flags = KEY_DEFAULT },
     { .from = "rms_norm_eps", .to = "{arch}.attention.layer_norm_rms_epsilon", .type = META_FLOAT32 },
     { .put = put_head_dim, .flags = KEY_DEFAULT, .fallback = 256 },
     { .put = put_file_type },

@@ -5,7 +5,21 @@
  * gguf-py/gguf/constants.py. */
 #include "convert/arch/rows.h"
 
+#include <string.h>
+
 static const char *const hf_classes[] = { "LlamaForCausalLM", "LLaMAForCausalLM", "MistralForCausalLM", NULL };
+
+/* Of Mistral's; where a Llama's config has the key, nothing reads it. */
+static int put_mistral_window(struct conversion *c, const struct key_map *k, struct fail *f)
+{
+    const cJSON *type = config_find(c, "model_type");
+
+    if (cJSON_IsString(type) && strcmp(type->valuestring, "mistral") == 0)
+        return put_window(c, k, f);
+    if (config_find(c, k->from))
+        account_ignored(c->account, ACCOUNT_KEY, k->from, "only Mistral's layers have windows");
+    return 0;
+}
 
 static const struct key_map keys[] = {
     SIZE_KEYS,
@@ -15,6 +29,7 @@ static const struct key_map keys[] = {
     { .put = put_file_type },
     { .from = "vocab_size", .to = "{arch}.vocab_size", .type = META_UINT32 },
     { .put = put_rope_dims },
+    { .from = "sliding_window", .put = put_mistral_window, .flags = KEY_DEFAULT, .fallback = 4096 },
     {0}
 };
 
@@ -39,9 +54,7 @@ static const struct name_map tensors[] = {
     {0}
 };
 
-/* A window cannot be said in this architecture's keys: llama.cpp, like the converter it comes with, attends to all of
- * the context. Within sliding_window tokens that is the same. */
-static const char *const ignored_keys[] = { "sliding_window", "is_llama_config", NULL };
+static const char *const ignored_keys[] = { "is_llama_config", NULL };
 
 static const char *const ignored_tensors[] = { SAVED_TABLES, NULL };
 

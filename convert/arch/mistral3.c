@@ -35,6 +35,7 @@ static const struct key_map keys[] = {
     { .put = put_log_multiplier },
     { .from = "rope_parameters.llama_4_scaling_beta|rope_scaling.llama_4_scaling_beta", .to = "{arch}.attention.temperature_scale",
       .type = META_FLOAT32, .flags = KEY_OPTIONAL },
+    { .from = "sliding_window", .put = put_window },
     {0}
 };
 
@@ -56,9 +57,9 @@ static const struct name_map tensors[] = {
     {0}
 };
 
-/* About images; and a window, as in llama.c. */
+/* About images. */
 static const char *const ignored_keys[] = {
-    "sliding_window", "vision_config", "image_token_index", "image_token_id", "multimodal_projector_bias", "projector_hidden_act",
+    "vision_config", "image_token_index", "image_token_id", "multimodal_projector_bias", "projector_hidden_act",
     "spatial_merge_size", "vision_feature_layer", NULL
 };
 

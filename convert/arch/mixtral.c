@@ -13,6 +13,7 @@ static const struct key_map keys[] = {
     { .put = put_file_type },
     { .from = "vocab_size", .to = "{arch}.vocab_size", .type = META_UINT32 },
     { .put = put_rope_dims },
+    { .from = "sliding_window", .put = put_window },
     {0}
 };
 
@@ -37,9 +38,7 @@ static const struct name_map tensors[] = {
     {0}
 };
 
-/* A window cannot be said in this architecture's keys: llama.cpp, like the converter it comes with, attends to all of
- * the context. Within sliding_window tokens that is the same. */
-static const char *const ignored_keys[] = { "sliding_window", ROUTER_TRAINING, NULL };
+static const char *const ignored_keys[] = { ROUTER_TRAINING, NULL };
 
 static const char *const ignored_tensors[] = { SAVED_TABLES, NULL };
 

@@ -9,6 +9,7 @@ static const struct key_map keys[] = {
     { .from = "rms_norm_eps", .to = "{arch}.attention.layer_norm_rms_epsilon", .type = META_FLOAT32 },
     { .put = put_head_dim, .back = back_head_dim, .flags = KEY_OPTIONAL },
     { .put = put_file_type },
+    { .from = "sliding_window", .put = put_switched_window, .flags = KEY_DEFAULT, .fallback = 4096 },
     HIDDEN_VOCABULARY_KEY,
     {0}
 };
@@ -16,8 +17,6 @@ static const struct key_map keys[] = {
 static const struct key_demand demands[] = {
     { "model_type", "qwen2" },
     { "hidden_act", "silu|swish" },
-    { "use_sliding_window", "false" },
-    { "layer_types", "full_attention" },
     { "use_mrope", "false" },
     { "is_causal", "true" },
     {0}
@@ -31,8 +30,7 @@ static const struct name_map tensors[] = {
     {0}
 };
 
-/* Without use_sliding_window they have no effect. */
-static const char *const ignored_keys[] = { "sliding_window", "max_window_layers", NULL };
+static const char *const ignored_keys[] = { NULL };
 
 static const char *const ignored_tensors[] = { SAVED_TABLES, NULL };
 

@@ -42,16 +42,30 @@ static bool same_value(const struct meta_value *x, const struct meta_value *y)
     return true;
 }
 
+/* The one key that the reference converter does not write: llama.cpp would not know YaRN's attention factor without it. */
+static bool is_ours(const char *key)
+{
+    size_t n = strlen(key), m = strlen(".rope.scaling.attn_factor");
+
+    return n > m && strcmp(key + n - m, ".rope.scaling.attn_factor") == 0;
+}
+
 static void check_keys(const struct model *got, const struct model *want)
 {
-    for (size_t i = 0; i < want->meta.n && i < got->meta.n; i++) {
-        CHECK_STR(got->meta.entry[i].key, want->meta.entry[i].key);
-        if (strcmp(got->meta.entry[i].key, "general.file_type") == 0)
-            continue;                               /* the reference was told to write f32 */
-        if (!same_value(&got->meta.entry[i].value, &want->meta.entry[i].value))
-            test_failed(__FILE__, __LINE__, "%s differs", got->meta.entry[i].key);
+    size_t i = 0;
+
+    for (size_t k = 0; k < got->meta.n; k++) {
+        const struct meta_entry *e = &got->meta.entry[k];
+        if (is_ours(e->key) && !meta_get(&want->meta, e->key))
+            continue;
+        CHECK(i < want->meta.n);
+        CHECK_STR(e->key, want->meta.entry[i].key);
+        if (strcmp(e->key, "general.file_type") != 0 &&             /* the reference was told to write f32 */
+            !same_value(&e->value, &want->meta.entry[i].value))
+            test_failed(__FILE__, __LINE__, "%s differs", e->key);
+        i++;
     }
-    CHECK_U64(got->meta.n, want->meta.n);
+    CHECK_U64(i, want->meta.n);
 }
 
 /* All portions of rows that start at every third row. */

@@ -163,3 +163,28 @@ TEST(unrename_refuses_what_has_no_place)
         arena_release(&a);
     }
 }
+
+TEST(unrename_of_yarn_with_an_attention_factor_that_is_said_twice)
+{
+    static const char twice[] = "llama.rope.scaling.attn_factor", once[] = "llama.rope.scaling.yarn_attn_factor";
+
+    for (int lone = 0; lone < 2; lone++) {
+        struct arena a = {0};
+        struct fail f = {0};
+        struct account account = {0};
+        const char *config = NULL;
+        struct model *m = model_open(golden(&a, "yarn", ".gguf"), &f);
+
+        CHECK(m && meta_get(&m->meta, once));
+        meta_set_f32(&m->meta, &m->arena, twice, 1.05f);
+        if (lone)
+            meta_remove(&m->meta, once);
+        m = model_unrename(m, NULL, &config, &account, &f);
+        CHECK_STR(f.text, lone ? "key 'llama.rope.scaling.attn_factor' has no place in config.json without 'yarn_attn_factor'" : "");
+        CHECK((m != NULL) == !lone);
+        CHECK(lone || account_check(&account, &f) == 0);
+        account_release(&account);
+        model_close(m);
+        arena_release(&a);
+    }
+}
