@@ -1,0 +1,483 @@
+/* verify_static.c - see verify_static.h. */
+#include "tools/verify_static.h"
+
+#include "convert/imatrix.h"
+#include "convert/rename.h"
+#include "convert/unrename.h"
+#include "formats/file.h"
+#include "tokenizer/tokenizer.h"
+#include "tools/report.h"
+#include "verify/static.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+enum { CONFIG_MAX_BYTES = 64 << 20 };
+
+/* Everything of one check. */
+struct task {
+    struct args *args;
+    const char *out;
+    struct model *found, *expected;
+    struct static_source source;
+    struct account account;
+    struct vocab *vocab;                /* of a source that is a directory */
+    const char *config;                 /* what a GGUF source's config.json would be */
+    struct imatrix *imatrix;
+    struct imatrix_match match;
+    struct static_check check;
+    double seconds;
+};
+
+/* ---- the chain ---- */
+static bool is_gguf(const struct model *m)
+{
+    return strcmp(m->format->name, "gguf") == 0;
+}
+
+static const cJSON *read_config(struct task *t, const struct model *m, struct fail *f)
+{
+    const char *path = m->dir ? path_join(&t->args->arena, m->dir, "config.json") : NULL;
+
+    return path && path_exists(path) ? json_read(path, CONFIG_MAX_BYTES, &t->args->arena, f) : NULL;
+}
+
+/* To GGUF: the source under GGUF's names, keys and row order. */
+static struct model *open_renamed(struct task *t, struct model *m, struct fail *f)
+{
+    bool no_vocabulary = m->dir && !is_gguf(m) && !vocab_dir_has_one(m->dir);
+    struct rename_options rename = { .ignore_keys = t->args->ignore_key.item, .no_vocabulary = no_vocabulary };
+
+    m = model_rename(m, &rename, &t->account, &t->vocab, f);
+    if (m)
+        t->source.keys = (struct key_pair){ .expected_meta = &m->meta, .found_meta = &t->found->meta, .no_vocabulary = no_vocabulary };
+    return m;
+}
+
+/* To safetensors: names stay, or are turned back; config.json is what the keys are. */
+static struct model *open_for_safetensors(struct task *t, struct model *m, struct fail *f)
+{
+    struct key_pair *keys = &t->source.keys;
+
+    keys->partial = is_gguf(m);
+    keys->found_config = read_config(t, t->found, f);
+    if (is_gguf(m)) {
+        m = model_unrename(m, NULL, &t->config, &t->account, f);
+        keys->expected_config = m ? json_parse(t->config, strlen(t->config), "config.json", &t->args->arena, f) : NULL;
+    } else {
+        keys->expected_config = read_config(t, m, f);
+    }
+    if (!failed(f))
+        return m;
+    model_close(m);
+    return NULL;
+}
+
+static int open_models(struct task *t, struct fail *f)
+{
+    const struct args *a = t->args;
+    struct model *m;
+
+    if (!(t->found = model_open(t->out, f)))
+        return fail_in(f, t->out);
+    m = model_open(a->against, f);
+    if (m)
+        m = is_gguf(t->found) ? open_renamed(t, m, f) : open_for_safetensors(t, m, f);
+    if (!m)
+        return fail_in(f, a->against);
+    t->expected = m;
+    t->source.model = m;
+    t->source.account = &t->account;
+    t->source.keys.ignore = a->ignore_key.item;
+    return 0;
+}
+
+/* The weights that a quantizer with this matrix had: then bytes can be equal. */
+static int match_imatrix(struct task *t, struct fail *f)
+{
+    struct args *a = t->args;
+    struct recipe_choice *choice = arena_array(&a->arena, struct recipe_choice, t->expected->ntensors);
+
+    if (!(t->imatrix = imatrix_open(a->imatrix, f)))
+        return -1;
+    for (size_t i = 0; i < t->expected->ntensors; i++) {
+        const struct tensor *y = model_tensor(t->found, t->expected->tensor[i].name);
+        choice[i].type = y ? y->type : t->expected->tensor[i].type;
+    }
+    if (imatrix_match(t->imatrix, t->expected, choice, NULL, &t->match, &a->arena, f))
+        return -1;
+    t->source.weight = t->match.weight;
+    return 0;
+}
+
+/* ---- tokenizers ---- */
+static struct vocab *vocab_of(struct task *t, struct model *m, struct fail *f)
+{
+    struct arena *a = &t->args->arena;
+
+    if (is_gguf(m))
+        return vocab_open_meta(&m->meta, a, f);
+    return m->dir && vocab_dir_has_one(m->dir) ? vocab_open_dir(m->dir, 0, NULL, a, f) : NULL;
+}
+
+/* A source without a tokenizer says nothing about the file's; a file whose tokenizer cannot be read differs. */
+static void compare_tokenizers(struct task *t)
+{
+    struct fail ours = {0}, theirs = {0};
+    bool skip = t->source.keys.no_vocabulary;
+    struct vocab *x = skip ? NULL : t->vocab ? t->vocab : vocab_of(t, t->expected, &theirs),
+                 *y = x ? vocab_of(t, t->found, &ours) : NULL;
+
+    if (!x || (!y && !failed(&ours)))
+        return;
+    t->check.tokenizers_compared = true;
+    if (y && tokenizer_compare(x, y, &ours) == 0)
+        return;
+    t->check.tokenizer = arena_strdup(&t->args->arena, ours.text);
+    t->check.damaged = true;
+}
+
+/* ---- JSON ---- */
+static void add_text(cJSON *root, const char *name, const char *value)
+{
+    cJSON_AddItemToObject(root, name, value ? json_text(value, strlen(value)) : cJSON_CreateNull());
+}
+
+static double ratio(double a, double b)
+{
+    return b > 0 ? a / b : a > 0 ? INFINITY : 0;
+}
+
+static cJSON *tensor_json(const struct static_tensor *t)
+{
+    const struct replay_result *r = &t->result;
+    cJSON *item = cJSON_CreateObject();
+
+    add_text(item, "name", t->name);
+    add_text(item, "state", static_state_word(t->state));
+    add_text(item, "type", t->found ? t->found->type->label : NULL);
+    add_text(item, "source", t->from);
+    cJSON_AddItemToObject(item, "sources", json_whole(t->from ? t->more + 1 : 0));
+    add_text(item, "how", t->how);
+    add_text(item, "finding", t->finding);
+    if (!r->weights)
+        return item;
+    cJSON_AddNumberToObject(item, "rmse", sqrt(r->error / (double)r->weights));
+    cJSON_AddNumberToObject(item, "nmse", ratio(r->error, r->energy));
+    cJSON_AddNumberToObject(item, "max", r->most);
+    cJSON_AddNumberToObject(item, "error_beside_bantam", r->error == r->ours ? 1 : ratio(r->error, r->ours));
+    cJSON_AddItemToObject(item, "blocks", json_whole(r->blocks));
+    cJSON_AddItemToObject(item, "exact_blocks", json_whole(replay_exact(r)));
+    cJSON_AddItemToObject(item, "exact_by_way_of_f16", json_whole(r->exact[ROAD_F16]));
+    cJSON_AddItemToObject(item, "exact_by_way_of_bf16", json_whole(r->exact[ROAD_BF16]));
+    cJSON_AddItemToObject(item, "bad_blocks", json_whole(r->bad_blocks));
+    cJSON_AddItemToObject(item, "bad_rows", json_whole(r->bad_rows));
+    return item;
+}
+
+static cJSON *keys_json(const struct key_list *keys)
+{
+    cJSON *root = cJSON_CreateObject(), *list;
+
+    cJSON_AddItemToObject(root, "expected", json_whole(keys->expected));
+    cJSON_AddItemToObject(root, "equal", json_whole(keys->equal));
+    cJSON_AddItemToObject(root, "implied", json_whole(keys->implied));
+    list = cJSON_AddArrayToObject(root, "differences");
+    for (size_t i = 0; i < keys->n; i++) {
+        const struct key_difference *d = &keys->item[i];
+        cJSON *item = cJSON_CreateObject();
+        add_text(item, "key", d->key);
+        add_text(item, "expected", d->expected);
+        add_text(item, "found", d->found);
+        cJSON_AddBoolToObject(item, "damage", d->damage);
+        add_text(item, "why", d->why);
+        cJSON_AddItemToArray(list, item);
+    }
+    return root;
+}
+
+static cJSON *account_json(const struct task *t)
+{
+    static const char *const fates[] = { [ACCOUNT_PENDING] = "pending", [ACCOUNT_USED] = "used", [ACCOUNT_IGNORED] = "ignored" };
+    const struct static_check *s = &t->check;
+    cJSON *root = cJSON_CreateObject(), *list;
+
+    cJSON_AddItemToObject(root, "tensors_used", json_whole(s->tensors_used));
+    cJSON_AddItemToObject(root, "tensors_ignored", json_whole(s->tensors_ignored));
+    cJSON_AddItemToObject(root, "keys_used", json_whole(s->keys_used));
+    cJSON_AddItemToObject(root, "keys_ignored", json_whole(s->keys_ignored));
+    list = cJSON_AddArrayToObject(root, "keys");
+    for (size_t i = 0; i < t->account.n; i++) {
+        const struct account_entry *e = &t->account.entry[i];
+        cJSON *item;
+        if (e->kind == ACCOUNT_TENSOR && e->fate == ACCOUNT_USED)
+            continue;                                       /* under its tensor */
+        item = cJSON_CreateObject();
+        add_text(item, "kind", e->kind == ACCOUNT_TENSOR ? "tensor" : "key");
+        add_text(item, "name", e->name);
+        add_text(item, "fate", fates[e->fate]);
+        add_text(item, "to", e->to);
+        cJSON_AddItemToArray(list, item);
+    }
+    return root;
+}
+
+static cJSON *check_json(const struct task *t)
+{
+    const struct static_check *s = &t->check;
+    cJSON *root = cJSON_CreateObject(), *item;
+
+    add_text(root, "verdict", s->damaged ? "differs" : "sound");
+    add_text(root, "candidate", t->out);
+    add_text(root, "original", t->args->against);
+    item = cJSON_AddObjectToObject(root, "count");
+    for (int i = 0; i < STATIC_STATES; i++)
+        cJSON_AddItemToObject(item, static_state_word((enum static_state)i), json_whole(s->count[i]));
+    item = cJSON_AddArrayToObject(root, "tensors");
+    for (size_t i = 0; i < s->ntensors; i++)
+        cJSON_AddItemToArray(item, tensor_json(&s->tensor[i]));
+    cJSON_AddItemToObject(root, "keys", keys_json(&s->keys));
+    item = cJSON_AddObjectToObject(root, "tokenizer");
+    cJSON_AddBoolToObject(item, "compared", s->tokenizers_compared);
+    cJSON_AddItemToObject(item, "equal", s->tokenizers_compared ? cJSON_CreateBool(!s->tokenizer) : cJSON_CreateNull());
+    add_text(item, "difference", s->tokenizer);
+    cJSON_AddItemToObject(root, "source", account_json(t));
+    cJSON_AddItemToObject(root, "bytes", json_whole(s->nbytes));
+    cJSON_AddNumberToObject(root, "seconds", t->seconds);
+    cJSON_AddItemToObject(root, "peak_bytes", json_whole(peak_nbytes()));
+    return root;
+}
+
+/* ---- text ---- */
+static void put(const char *text)
+{
+    print_last(text, INT_MAX);          /* names and values from files: control characters do not reach the terminal */
+}
+
+static bool is_damage(enum static_state s)
+{
+    return s == STATIC_DAMAGED || s == STATIC_MISSING || s == STATIC_EXTRA || s == STATIC_RESHAPED;
+}
+
+static size_t damaged_tensors(const struct static_check *s)
+{
+    size_t n = 0;
+
+    for (int i = 0; i < STATIC_STATES; i++)
+        n += is_damage((enum static_state)i) ? s->count[i] : 0;
+    return n;
+}
+
+static size_t damaged_keys(const struct static_check *s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->keys.n; i++)
+        n += s->keys.item[i].damage;
+    return n;
+}
+
+/* One row per encoding in the file: how many blocks are equal, and what the others err. */
+static void print_encodings(const struct static_check *s)
+{
+    printf("\n  type       tensors  equal blocks      nmse  largest error  error beside Bantam's\n");
+    for (size_t k = 0; k < qtype_count(); k++) {
+        struct replay_result all = {0};
+        uint64_t exact = 0;
+        size_t n = 0;
+        for (size_t i = 0; i < s->ntensors; i++) {
+            const struct replay_result *r = &s->tensor[i].result;
+            if (!r->weights || s->tensor[i].found->type != qtype_at(k))
+                continue;
+            n++;
+            all.blocks += r->blocks;
+            exact += replay_exact(r);
+            all.error += r->error;
+            all.energy += r->energy;
+            all.ours += r->ours;
+            all.most = r->most > all.most ? r->most : all.most;
+        }
+        if (n)
+            printf("  %-9s %8zu  %11.4g%%  %8.3g  %13.3g  %21.6g\n", qtype_at(k)->label, n, 100 * (double)exact / (double)(all.blocks ? all.blocks : 1),
+                   ratio(all.error, all.energy), all.most, all.error == all.ours ? 1 : ratio(all.error, all.ours));
+    }
+}
+
+static void print_damaged(const struct static_tensor *t)
+{
+    printf("    tensor '");
+    put(t->name);
+    printf("' ");
+    if (t->state == STATIC_MISSING)
+        printf("is missing");
+    else if (t->state == STATIC_EXTRA)
+        printf("is not in the source%s", t->finding ? "; it " : "");
+    else if (t->state == STATIC_DAMAGED)
+        printf("is damaged%s", t->finding ? ": " : "");
+    if (t->finding)
+        put(t->finding);
+    putchar('\n');
+}
+
+static void print_key(const struct key_difference *d)
+{
+    printf("    key '");
+    put(d->key);
+    printf("' ");
+    if (!d->found)
+        printf("is missing, expected: ");
+    else if (!d->expected)
+        printf("is not implied by the source: ");
+    else
+        printf("is ");
+    put(d->found ? d->found : d->expected);
+    if (d->found && d->expected) {
+        printf(" instead of ");
+        put(d->expected);
+    }
+    printf(" (%s)\n", d->why);
+}
+
+static void print_keys(const struct key_list *keys, bool damage, const char *title)
+{
+    for (size_t i = 0; i < keys->n; i++)
+        if (keys->item[i].damage == damage) {
+            if (title)
+                printf("\n  %s\n", title);
+            title = NULL;
+            print_key(&keys->item[i]);
+        }
+}
+
+static void print_findings(const struct static_check *s)
+{
+    if (s->damaged)
+        printf("\n  damage\n");
+    for (size_t i = 0; i < s->ntensors; i++)
+        if (is_damage(s->tensor[i].state))
+            print_damaged(&s->tensor[i]);
+    print_keys(&s->keys, true, NULL);
+    if (s->tokenizer) {
+        printf("    tokenizer: ");
+        put(s->tokenizer);
+        putchar('\n');
+    }
+    print_keys(&s->keys, false, "differs, and changes nothing in what the model does");
+}
+
+static void print_tensors(const struct static_check *s)
+{
+    printf("\n  tensor                                     type    state    from\n");
+    for (size_t i = 0; i < s->ntensors; i++) {
+        const struct static_tensor *t = &s->tensor[i];
+        fputs("  ", stdout);
+        print_cell(t->name, 42);
+        printf(" %-7s %-8s ", t->found ? t->found->type->label : "-", static_state_word(t->state));
+        put(t->from ? t->from : "-");
+        if (t->more)
+            printf(" and %zu more", t->more);
+        if (t->how) {
+            printf(": ");
+            put(t->how);
+        }
+        putchar('\n');
+    }
+}
+
+/* "12 exact, 3 within what their encoding explains, 1 damaged" */
+static void print_counts(const struct static_check *s)
+{
+    static const char *const text[STATIC_STATES] = {
+        [STATIC_EXACT] = "equal byte for byte", [STATIC_FITS] = "within what their encoding explains", [STATIC_DAMAGED] = "damaged",
+        [STATIC_MISSING] = "missing", [STATIC_EXTRA] = "not in the source", [STATIC_RESHAPED] = "of another shape",
+        [STATIC_REPEATS] = "repeating the embeddings"
+    };
+    bool any = false;
+
+    printf("  tensors    ");
+    for (int i = 0; i < STATIC_STATES; i++)
+        if (s->count[i]) {
+            printf("%s%zu %s", any ? ", " : "", s->count[i], text[i]);
+            any = true;
+        }
+    printf(any ? "\n" : "none\n");
+}
+
+static void print_check(const struct task *t)
+{
+    const struct static_check *s = &t->check;
+    char size[SIZE_TEXT], seconds[SIZE_TEXT];
+
+    put(t->out);
+    printf(" against ");
+    put(t->args->against);
+    printf("\n  %s\n\n", s->damaged ? "DIFFERS: it is not what the source converts to" : "SOUND: it is what the source converts to");
+    print_counts(s);
+    printf("  keys       %zu of %zu equal", s->keys.equal, s->keys.expected);
+    if (s->keys.implied)
+        printf(", %zu left to what readers assume", s->keys.implied);
+    printf("\n  tokenizer  %s\n", !s->tokenizers_compared ? "not compared: not both have one" :
+           s->tokenizer ? "gives other tokens" : "gives the same tokens on the built-in text");
+    if (t->account.n)
+        printf("  source     %zu tensors used, %zu ignored; %zu keys used, %zu ignored\n", s->tensors_used, s->tensors_ignored, s->keys_used,
+               s->keys_ignored);
+    print_encodings(s);
+    print_findings(s);
+    if (t->args->verbose)
+        print_tensors(s);
+    printf("\n  %s compared in %s\n", size_text(size, s->nbytes), time_text(seconds, t->seconds));
+}
+
+/* ---- the command ---- */
+static int say_no(const struct task *t, struct fail *f)
+{
+    const struct static_check *s = &t->check;
+    size_t tensors = damaged_tensors(s), keys = damaged_keys(s);
+
+    if (!s->damaged)
+        return 0;
+    fail(f, FAIL_NO, "it is not what '%s' converts to: %zu tensor%s, %zu key%s%s", t->args->against, tensors, tensors == 1 ? "" : "s", keys,
+         keys == 1 ? "" : "s", s->tokenizer ? " and the tokenizer" : "");
+    if (!tensors && keys && !s->tokenizer)
+        fail_hint(f, "if a difference is meant, say so with --ignore-key KEY");
+    return fail_in(f, t->out);
+}
+
+static int run(struct task *t, struct fail *f)
+{
+    double start = seconds_now();
+    struct meter meter;
+    struct progress progress = { meter_bytes, &meter };
+    int bad;
+
+    if (open_models(t, f) || (t->args->imatrix && match_imatrix(t, f)))
+        return -1;
+    meter_start(&meter, t->args, "comparing");
+    bad = static_compare(&t->source, t->found, &progress, &t->args->arena, &t->check, f);
+    meter_end(&meter);
+    if (bad)
+        return -1;
+    compare_tokenizers(t);
+    t->seconds = seconds_now() - start;
+    if (t->args->json)
+        bad = json_print(check_json(t), f);
+    else if (!t->args->quiet) {
+        print_check(t);
+        bad = stdout_done(f);
+    }
+    return bad ? bad : say_no(t, f);
+}
+
+int verify_static(struct args *a, const char *out, struct fail *f)
+{
+    struct task t = { .args = a, .out = out };
+    int bad = run(&t, f);
+
+    model_close(t.found);
+    model_close(t.expected);
+    imatrix_close(t.imatrix);
+    account_release(&t.account);
+    return bad;
+}
