@@ -56,6 +56,7 @@ static const struct option options[] = {
     { "link", 0, FLAG, NULL, AT(link), "reflink or hard-link the model instead of copying it" },
     { "modelfile", 0, STRING, "FILE", AT(modelfile), "write a Modelfile for 'ollama create', with template and stop words" },
     { "against", 'a', STRING, "ORIGINAL", AT(against), "the model to compare with" },
+    { "static", 0, FLAG, NULL, AT(as_files), "run nothing: derive every tensor and key of OUT from ORIGINAL again and compare" },
     { "text", 0, STRING, "FILE", AT(text), "the text to measure on: UTF-8, plain or gzip" },
     { "context", 'c', COUNT, "N", AT(context), "tokens in a chunk (512)" },
     { "chunks", 0, COUNT, "N", AT(chunks), "use at most N chunks of the text" },

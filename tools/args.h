@@ -38,6 +38,7 @@ struct args {
     bool has_max_kld, has_max_ppl_ratio, has_min_top1, has_min_choices_agreement, has_shots;
     const char *choices;
     uint64_t shots;
+    bool as_files;                          /* --static */
     bool no_special, parse_special;
     bool process_output, merge, show;
     uint64_t min_tokens;

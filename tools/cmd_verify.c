@@ -2,7 +2,14 @@
 #include "formats/file.h"
 #include "tools/canonical.h"
 #include "tools/commands.h"
+    if (a->as_files)
+        return verify_static(a, f);
 #include "tools/verify_result.h"
+=======
+#include "tools/report.h"
+#include "tools/verify_static.h"
+#include "verify/score.h"
+>>>>>>> f91fc16 (verify: --static, tuned on all encodings, with and without importance matrices)
 
 #include <errno.h>
 #include <stdlib.h>
@@ -72,6 +79,8 @@ static int run_verify(struct args *a, struct fail *f)
 
     if (!a->against)
         return fail(f, FAIL_USAGE, "'verify' needs --against ORIGINAL"), fail_hint(f, "the model that was converted or quantized");
+    if (a->as_files)
+        return verify_static(a, f);
     if ((a->has_shots || a->has_min_choices_agreement) && !a->choices)
         return fail(f, FAIL_USAGE, "--%s needs --choices FILE", a->has_shots ? "shots" : "min-choices-agreement");
     if (a->min_top1 > 1 || a->min_choices_agreement > 1) {
@@ -93,7 +102,7 @@ static int run_verify(struct args *a, struct fail *f)
 
 static const char *const verify_options[] = {
     "against", "text", "context", "chunks", "choices", "shots", "max-kld", "max-ppl-ratio", "min-top1", "min-choices-agreement",
-    "verbose", "ignore-key", NULL
+    "static", "imatrix", "verbose", "ignore-key", NULL
 };
 
 const struct command command_verify = {
@@ -102,7 +111,10 @@ const struct command command_verify = {
               "agreement, and the error of every tensor and layer. Chunks, BOS and the scored half are llama-perplexity's. No file of\n"
               "logits is stored, and memory holds one layer of each model. A model against itself gives exactly 0.\n\n"
               "--choices puts multiple-choice questions to all models too, in MMLU's layout: how many are answered rightly, and which answers\n"
-              "changed. FILE is MMLU's CSV or JSONL (question, choices, answer, subject), DIR has test/ and dev/.",
+              "changed. FILE is MMLU's CSV or JSONL (question, choices, answer, subject), DIR has test/ and dev/.\n\n"
+              "With --static nothing is run: what ORIGINAL converts to is derived once more, tensor by tensor and key by key, and\n"
+              "compared with one CANDIDATE, whoever made it. Weights of floating-point types must be equal, others may err as much as\n"
+              "their encoding explains; with the --imatrix they were made with, they can be equal too. Exit status 1: it differs.",
     .options = verify_options, .min_operands = 1, .max_operands = SIZE_MAX, .run = run_verify
 };
 

@@ -21,6 +21,7 @@ struct task {
     struct args *args;
     const char *out;
     struct model *found, *expected;
+    struct model *meaning[2];           /* two directories under GGUF's keys: the file's, the source's; NULL: not looked at */
     struct static_source source;
     struct account account;
     struct vocab *vocab;                /* of a source that is a directory */
@@ -56,11 +57,29 @@ static struct model *open_renamed(struct task *t, struct model *m, struct fail *
     return m;
 }
 
+/* Two directories of a known family: what their config.json files mean, under GGUF's keys. */
+static bool compare_meanings(struct task *t)
+{
+    struct rename_options rename = { .ignore_keys = t->args->ignore_key.item, .no_vocabulary = true };
+    const char *const path[2] = { t->out, t->args->against };
+    struct fail unknown = {0};
+
+    for (int i = 0; i < 2; i++)
+        t->meaning[i] = model_rename(model_open(path[i], &unknown), &rename, i ? &t->account : NULL, NULL, &unknown);
+    if (!t->meaning[0] || !t->meaning[1])
+        return false;
+    t->source.keys = (struct key_pair){ .expected_meta = &t->meaning[1]->meta, .found_meta = &t->meaning[0]->meta, .no_vocabulary = true,
+                                        .no_description = true };
+    return true;
+}
+
 /* To safetensors: names stay, or are turned back; config.json is what the keys are. */
 static struct model *open_for_safetensors(struct task *t, struct model *m, struct fail *f)
 {
     struct key_pair *keys = &t->source.keys;
 
+    if (m->dir && t->found->dir && !is_gguf(m) && compare_meanings(t))
+        return m;
     keys->partial = is_gguf(m);
     keys->found_config = read_config(t, t->found, f);
     if (is_gguf(m)) {
@@ -122,11 +141,30 @@ static struct vocab *vocab_of(struct task *t, struct model *m, struct fail *f)
     return m->dir && vocab_dir_has_one(m->dir) ? vocab_open_dir(m->dir, 0, NULL, a, f) : NULL;
 }
 
+/* llama.cpp writes some keys by the family, so that readers split text in another way than the source: then so does the file, and
+ * only Bantam's remarks (VOCAB_SOURCE_*) would say what the source does. */
+static bool as_family_has_it(struct task *t, const struct vocab *found)
+{
+    static const char *const remarks[] = { VOCAB_SOURCE_PRE, VOCAB_SOURCE_PREFIX };
+    struct arena *a = &t->args->arena;
+    struct meta m = {0};
+    struct fail f = {0};
+    struct vocab *v;
+
+    if (!found || !is_gguf(t->found))
+        return false;
+    meta_copy(&m, a, &t->expected->meta);
+    for (size_t i = 0; i < sizeof remarks / sizeof *remarks; i++)
+        meta_remove(&m, remarks[i]);
+    v = vocab_open_meta(&m, a, &f);
+    return v && tokenizer_compare(v, found, &f) == 0;
+}
+
 /* A source without a tokenizer says nothing about the file's; a file whose tokenizer cannot be read differs. */
 static void compare_tokenizers(struct task *t)
 {
     struct fail ours = {0}, theirs = {0};
-    bool skip = t->source.keys.no_vocabulary;
+    bool skip = is_gguf(t->found) && t->source.keys.no_vocabulary;
     struct vocab *x = skip ? NULL : t->vocab ? t->vocab : vocab_of(t, t->expected, &theirs),
                  *y = x ? vocab_of(t, t->found, &ours) : NULL;
 
@@ -136,7 +174,8 @@ static void compare_tokenizers(struct task *t)
     if (y && tokenizer_compare(x, y, &ours) == 0)
         return;
     t->check.tokenizer = arena_strdup(&t->args->arena, ours.text);
-    t->check.damaged = true;
+    t->check.tokenizer_meant = as_family_has_it(t, y);
+    t->check.damaged |= !t->check.tokenizer_meant;
 }
 
 /* ---- JSON ---- */
@@ -242,6 +281,7 @@ static cJSON *check_json(const struct task *t)
     item = cJSON_AddObjectToObject(root, "tokenizer");
     cJSON_AddBoolToObject(item, "compared", s->tokenizers_compared);
     cJSON_AddItemToObject(item, "equal", s->tokenizers_compared ? cJSON_CreateBool(!s->tokenizer) : cJSON_CreateNull());
+    cJSON_AddBoolToObject(item, "damage", s->tokenizer && !s->tokenizer_meant);
     add_text(item, "difference", s->tokenizer);
     cJSON_AddItemToObject(root, "source", account_json(t));
     cJSON_AddItemToObject(root, "bytes", json_whole(s->nbytes));
@@ -351,6 +391,22 @@ static void print_keys(const struct key_list *keys, bool damage, const char *tit
         }
 }
 
+static void print_few(const struct static_check *s)
+{
+    const char *title = "differs, and an encoder with other arithmetic would explain it";
+
+    for (size_t i = 0; i < s->ntensors; i++)
+        if (s->tensor[i].state == STATIC_FITS && s->tensor[i].finding) {
+            printf(title ? "\n  %s\n" : "%s", title ? title : "");
+            title = NULL;
+            printf("    tensor '");
+            put(s->tensor[i].name);
+            printf("': ");
+            put(s->tensor[i].finding);
+            putchar('\n');
+        }
+}
+
 static void print_findings(const struct static_check *s)
 {
     if (s->damaged)
@@ -359,11 +415,12 @@ static void print_findings(const struct static_check *s)
         if (is_damage(s->tensor[i].state))
             print_damaged(&s->tensor[i]);
     print_keys(&s->keys, true, NULL);
-    if (s->tokenizer) {
+    if (s->tokenizer && !s->tokenizer_meant) {
         printf("    tokenizer: ");
         put(s->tokenizer);
         putchar('\n');
     }
+    print_few(s);
     print_keys(&s->keys, false, "differs, and changes nothing in what the model does");
 }
 
@@ -419,6 +476,7 @@ static void print_check(const struct task *t)
     if (s->keys.implied)
         printf(", %zu left to what readers assume", s->keys.implied);
     printf("\n  tokenizer  %s\n", !s->tokenizers_compared ? "not compared: not both have one" :
+           s->tokenizer_meant ? "gives other tokens than the source, as llama.cpp means it for this family" :
            s->tokenizer ? "gives other tokens" : "gives the same tokens on the built-in text");
     if (t->account.n)
         printf("  source     %zu tensors used, %zu ignored; %zu keys used, %zu ignored\n", s->tensors_used, s->tensors_ignored, s->keys_used,
@@ -439,8 +497,8 @@ static int say_no(const struct task *t, struct fail *f)
     if (!s->damaged)
         return 0;
     fail(f, FAIL_NO, "it is not what '%s' converts to: %zu tensor%s, %zu key%s%s", t->args->against, tensors, tensors == 1 ? "" : "s", keys,
-         keys == 1 ? "" : "s", s->tokenizer ? " and the tokenizer" : "");
-    if (!tensors && keys && !s->tokenizer)
+         keys == 1 ? "" : "s", s->tokenizer && !s->tokenizer_meant ? " and the tokenizer" : "");
+    if (!tensors && keys && (!s->tokenizer || s->tokenizer_meant))
         fail_hint(f, "if a difference is meant, say so with --ignore-key KEY");
     return fail_in(f, t->out);
 }
@@ -470,13 +528,21 @@ static int run(struct task *t, struct fail *f)
     return bad ? bad : say_no(t, f);
 }
 
-int verify_static(struct args *a, const char *out, struct fail *f)
+int verify_static(struct args *a, struct fail *f)
 {
-    struct task t = { .args = a, .out = out };
-    int bad = run(&t, f);
+    struct task t = { .args = a, .out = a->operand.item[0] };
+    int bad;
+
+    if (a->operand.n != 1)
+        return fail(f, FAIL_USAGE, "--static takes one file at a time");
+    if (a->text || a->has_max_kld || a->has_max_ppl_ratio)
+        return fail(f, FAIL_USAGE, "--static runs no text, so --text and its thresholds mean nothing");
+    bad = run(&t, f);
 
     model_close(t.found);
     model_close(t.expected);
+    model_close(t.meaning[0]);
+    model_close(t.meaning[1]);
     imatrix_close(t.imatrix);
     account_release(&t.account);
     return bad;

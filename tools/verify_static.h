@@ -4,7 +4,7 @@
 
 #include "tools/args.h"
 
-/* One file against its source: the table or the JSON document, and FAIL_NO when anything is damaged. */
-int verify_static(struct args *, const char *out, struct fail *);
+/* The one operand against --against: the table or the JSON document, and FAIL_NO when anything is damaged. */
+int verify_static(struct args *, struct fail *);
 
 #endif

@@ -64,7 +64,18 @@ static int take_samples(struct samples *s, uint64_t first_bad, struct fail *f)
     return 0;
 }
 
-/* ---- another tensor's weights ---- */
+/* ---- other readings of the sampled rows: the one that leaves least unexplained is told ---- */
+struct reading {
+    const char *text;
+    double left;                /* sum of squares that it does not explain */
+};
+
+static void offer(struct reading *best, const char *text, double left)
+{
+    if (left < best->left)
+        *best = (struct reading){ text, left };
+}
+
 static bool same_shape(const struct tensor *a, const struct tensor *b)
 {
     return a->rank == b->rank && memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) == 0;
@@ -84,12 +95,12 @@ static int other_error(struct samples *s, const struct tensor *t, double *error,
     return x ? 0 : fail_in(f, s->expected->path);
 }
 
-/* Those nearest in the list first: neighbors are what gets mixed up. */
-static const struct tensor *nearest_tensor(struct samples *s, double error, struct fail *f)
+/* Another tensor's weights. Those nearest in the list come first: neighbors are what gets mixed up. */
+static int try_tensors(struct samples *s, struct reading *best, struct arena *a, struct fail *f)
 {
-    const struct tensor *best = NULL;
+    const struct tensor *other = NULL;
     size_t at = s->theirs ? (size_t)(s->theirs - s->expected->tensor) : 0, n = s->expected->ntensors, tried = 0;
-    double least = explains * error, other;
+    double least = best->left, error;
 
     for (size_t step = 1; step <= n && tried < CANDIDATES; step++)
         for (int side = 0; side < 2; side++) {
@@ -98,18 +109,20 @@ static const struct tensor *nearest_tensor(struct samples *s, double error, stru
             if (!t || t == s->theirs || !same_shape(t, s->ours))
                 continue;
             tried++;
-            if (other_error(s, t, &other, f))
-                return NULL;
-            if (other < least) {
-                least = other;
-                best = t;
+            if (other_error(s, t, &error, f))
+                return -1;
+            if (error < least) {
+                least = error;
+                other = t;
             }
         }
-    return best;
+    if (other)
+        offer(best, arena_printf(a, "holds what belongs to '%s'", other->name), least);
+    return 0;
 }
 
-/* ---- the right weights in another form ---- */
-static const char *same_place(const struct samples *s, struct arena *a)
+/* The right weights with another sign, size or zero. */
+static void try_same_place(const struct samples *s, struct reading *best, struct arena *a)
 {
     double flipped = 0, sum = 0, xx = 0, xy = 0, yy = 0, n = (double)s->n * (double)s->width;
 
@@ -123,15 +136,13 @@ static const char *same_place(const struct samples *s, struct arena *a)
             yy += y * y;
         }
     }
-    if (yy == 0 && xx > 0)
-        return "every weight is zero";
-    if (flipped < explains * s->error)
-        return "every sign is flipped";
+    offer(best, "every sign is flipped", flipped);
+    if (yy == 0)
+        offer(best, "every weight is zero", 0);
     if (s->error - sum * sum / n < 0.05 * s->error)
-        return arena_printf(a, "every weight is %.4g %s than expected", fabs(sum / n), sum < 0 ? "less" : "more");
+        offer(best, arena_printf(a, "every weight is %.4g %s than expected", fabs(sum / n), sum < 0 ? "less" : "more"), s->error - sum * sum / n);
     if (xx > 0 && xy > 0 && yy - xy * xy / xx < 0.05 * s->error)
-        return arena_printf(a, "every weight is multiplied by %.4g", xy / xx);
-    return NULL;
+        offer(best, arena_printf(a, "every weight is multiplied by %.4g", xy / xx), yy - xy * xy / xx);
 }
 
 /* Where the sampled rows of the file are among the expected ones, and whether they are columns. */
@@ -170,29 +181,30 @@ static int scan_rows(struct samples *s, struct scan *c, struct fail *f)
     return x ? 0 : fail_in(f, s->expected->path);
 }
 
-static const char *other_place(struct samples *s, struct arena *a, struct fail *f)
+static int try_order(struct samples *s, struct reading *best, struct arena *a, struct fail *f)
 {
     struct scan c = {0};
-    double rows = 0, columns = 0, columns_energy = 0;
-    size_t moved = 0, shown = 0;
+    double rows = 0, columns = 0;
+    size_t shown = SAMPLES;
+    bool fits = true;           /* every row that moved is much nearer to its new place, and not just less far from it */
 
     if (s->ours->rank < 2 || tensor_weights(s->theirs) > SCAN_WEIGHTS)
-        return NULL;
+        return 0;
     if (scan_rows(s, &c, f))
-        return NULL;
+        return -1;
     for (size_t k = 0; k < s->n; k++) {
         rows += c.least[k];
         columns += c.column[k] ? distance(c.column[k], s->y[k], s->width, 1) : INFINITY;
-        columns_energy += energy(s->y[k], s->width);
-        moved += c.place[k] != s->row[k];
-        shown = c.place[k] != s->row[k] ? k : shown;
+        if (c.place[k] == s->row[k])
+            continue;
+        shown = k;
+        fits &= c.least[k] < explains * energy(s->y[k], s->width) && c.least[k] < explains * distance(s->x[k], s->y[k], s->width, 1);
     }
-    if (columns < explains * s->error && columns < columns_energy)
-        return "rows and columns are exchanged: a transpose is missing, or was made twice";
-    if (moved && rows < explains * s->error)
-        return arena_printf(a, "rows stand in another order, row %" PRIu64 " holds row %" PRIu64 ": a permutation of the heads is missing, "
-                            "was made twice or is that of other heads", s->row[shown], c.place[shown]);
-    return NULL;
+    offer(best, "rows and columns are exchanged: a transpose is missing, or was made twice", columns);
+    if (shown < SAMPLES && fits)
+        offer(best, arena_printf(a, "rows stand in another order, row %" PRIu64 " holds row %" PRIu64 ": a permutation of the heads is missing, "
+                                 "was made twice or is that of other heads", s->row[shown], c.place[shown]), rows);
+    return 0;
 }
 
 /* ---- a part that is wrong ---- */
@@ -213,12 +225,13 @@ static const char *spot_text(const struct replay_pair *p, const struct replay_re
     uint64_t block = (uint64_t)p->found->type->block, first = r->bad_block.block * block;
 
     if (block == 1)
-        return arena_printf(a, "%" PRIu64 " weight%s in %" PRIu64 " row%s differ, the first is number %" PRIu64 " of row %" PRIu64
-                            " (byte %" PRIu64 " of the file)", r->bad_blocks, plural(r->bad_blocks), r->bad_rows, plural(r->bad_rows), first,
+        return arena_printf(a, "%" PRIu64 " weight%s in %" PRIu64 " row%s differ%s, the first is number %" PRIu64 " of row %" PRIu64
+                            " (byte %" PRIu64 " of the file)", r->bad_blocks, plural(r->bad_blocks), r->bad_rows, plural(r->bad_rows),
+                            r->bad_blocks == 1 ? "s" : "", first,
                             r->bad_block.row, byte_of(p, &r->bad_block));
-    return arena_printf(a, "%" PRIu64 " block%s of %" PRIu64 " in %" PRIu64 " row%s err more than %s explains, the first is weights %" PRIu64
+    return arena_printf(a, "%" PRIu64 " block%s of %" PRIu64 " in %" PRIu64 " row%s err%s more than %s explains, the first is weights %" PRIu64
                         " to %" PRIu64 " of row %" PRIu64 " (byte %" PRIu64 " of the file)", r->bad_blocks, plural(r->bad_blocks), r->blocks,
-                        r->bad_rows, plural(r->bad_rows), p->found->type->label, first, first + block - 1, r->bad_block.row,
+                        r->bad_rows, plural(r->bad_rows), r->bad_blocks == 1 ? "s" : "", p->found->type->label, first, first + block - 1, r->bad_block.row,
                         byte_of(p, &r->bad_block));
 }
 
@@ -246,8 +259,7 @@ static const char *not_finite(const struct replay_pair *p, const struct replay_r
 
 static const char *explain(struct samples *s, const struct replay_pair *p, const struct replay_result *r, struct arena *a, struct fail *f)
 {
-    const struct tensor *other;
-    const char *text;
+    struct reading best = {0};
 
     if (take_samples(s, r->bad_rows ? r->bad_row : 0, f))
         return NULL;
@@ -255,15 +267,11 @@ static const char *explain(struct samples *s, const struct replay_pair *p, const
         return not_finite(p, r, a);
     if (r->bad_rows * 4 < tensor_rows(p->found) || s->error == 0)
         return in_places(s, p, r, a);
-    if ((text = same_place(s, a)))
-        return text;
-    other = nearest_tensor(s, s->error, f);
-    if (failed(f))
+    best.left = explains * s->error;
+    try_same_place(s, &best, a);
+    if (try_tensors(s, &best, a, f) || try_order(s, &best, a, f))
         return NULL;
-    if (other)
-        return arena_printf(a, "holds what belongs to '%s'", other->name);
-    text = other_place(s, a, f);
-    return text || failed(f) ? text : in_places(s, p, r, a);
+    return best.text ? best.text : in_places(s, p, r, a);
 }
 
 const char *diagnose(struct model *expected, struct model *found, const struct replay_pair *p, const struct replay_result *r,
@@ -276,17 +284,29 @@ const char *diagnose(struct model *expected, struct model *found, const struct r
     return text;
 }
 
-const char *diagnose_name(struct model *expected, struct model *found, const struct tensor *t, struct fail *f)
+const char *diagnose_few(const struct replay_pair *p, const struct replay_result *r, struct arena *a)
+{
+    uint64_t block = (uint64_t)p->found->type->block;
+
+    if (!r->other_blocks || 2 * r->other_blocks > r->blocks)
+        return NULL;
+    return arena_printf(a, "%" PRIu64 " of %" PRIu64 " blocks %s not equal, with no more error than %s explains; the first is weights %"
+                        PRIu64 " to %" PRIu64 " of row %" PRIu64 " (byte %" PRIu64 " of the file)", r->other_blocks, r->blocks,
+                        r->other_blocks == 1 ? "is" : "are",
+                        p->found->type->label, r->other_block.block * block, (r->other_block.block + 1) * block - 1, r->other_block.row,
+                        byte_of(p, &r->other_block));
+}
+
+const char *diagnose_stray(struct model *expected, struct model *found, const struct tensor *t, struct arena *a, struct fail *f)
 {
     struct samples s = { .expected = expected, .found = found, .ours = t };
-    const struct tensor *other = NULL;
-    double all = 0;
+    struct reading best = {0};
 
     if (take_samples(&s, 0, f) == 0) {
         for (size_t i = 0; i < s.n; i++)
-            all += energy(s.y[i], s.width);
-        other = nearest_tensor(&s, all, f);
+            best.left += explains * energy(s.y[i], s.width);
+        try_tensors(&s, &best, a, f);
     }
     arena_release(&s.arena);
-    return other ? other->name : NULL;
+    return failed(f) ? NULL : best.text;
 }

@@ -9,7 +9,12 @@
 const char *diagnose(struct model *expected, struct model *found, const struct replay_pair *, const struct replay_result *,
                      struct arena *a, struct fail *);
 
-/* The name of an expected tensor that holds what `t` of `found` does, exactly or nearly; NULL: none, or see *f. */
-const char *diagnose_name(struct model *expected, struct model *found, const struct tensor *t, struct fail *);
+/* A sentence about a pair that fits, though few of its blocks are not equal: how many, and where the first is. NULL: all are
+ * equal, or most are not. */
+const char *diagnose_few(const struct replay_pair *, const struct replay_result *, struct arena *a);
+
+/* "holds what belongs to 'NAME'": which expected tensor a tensor of another name or shape is, exactly or nearly, in `a`. NULL: none,
+ * or see *f. */
+const char *diagnose_stray(struct model *expected, struct model *found, const struct tensor *, struct arena *a, struct fail *f);
 
 #endif

@@ -49,6 +49,8 @@ static bool is_passed(const struct comparison *c, const char *key)
     for (size_t i = 0; i < sizeof about_encoding / sizeof *about_encoding; i++)
         if (strcmp(about_encoding[i], key) == 0)
             return true;
+    if (c->pair->no_description && starts_with(key, "general.") && strcmp(key, "general.architecture") != 0)
+        return true;
     return is_listed(c->pair->ignore, key) || (c->pair->no_vocabulary && starts_with(key, "tokenizer."));
 }
 

@@ -6,11 +6,18 @@
 
 enum { CHUNK_WEIGHTS = 1 << 19, CHUNKS_AT_ONCE = 4096 };
 
-/* How much worse than ours a block, a row and a tensor may be, as ratios of squared errors: measured on files with and
- * without importance matrices in tests/unit/static.c's sweep, and doubled. Nothing that was rounded to a type is further
- * from its source than zeros would be by more than a half. */
-static const double block_factor = 16, row_factor = 6, tensor_factor = 4;
-static const double most_of_energy = 1.5;
+/* How much more than ours a block, a row and a tensor may err, as ratios of squared errors. Blocks that are not equal where
+ * most are come of arithmetic with fused operations, or are damaged: on the bundled model built for fused operations 68 % to
+ * 100 % of the blocks stay equal and the others err at most 1.4 times as much as ours; where 99 % stay equal, at most 1.1
+ * times, importance aside. Importance matrices change all blocks: the model's own lets a block err 3.1 times as much, a row
+ * 1.2 and a tensor 1.2; one whose importances spread over eight powers of ten 83, 17 and 2.8 times. And nothing that was
+ * rounded is much further from its source than zeros would be. */
+struct factors {
+    double block, row;
+    bool even;                  /* a block may also err as much as even steps would */
+};
+static const struct factors nearly_equal = { 1.1, 1.1, false }, mostly_equal = { 2, 1.5, true }, otherwise = { 150, 30, true };
+static const double tensor_factor = 5, most_of_energy = 1.5;
 
 struct chunk {
     size_t pair;
@@ -27,6 +34,7 @@ struct bench {
     const float *x, *y;         /* source, file */
     uint8_t *road;              /* per block, 1 + the road that gives its bytes; 0: none so far */
     const uint8_t *ours;        /* what our encoder makes of x; NULL: it cannot */
+    const struct factors *may;
     struct arena *tmp;
 };
 
@@ -134,6 +142,17 @@ static void find_roads(struct bench *b, const uint8_t *source)
         try_roads(b, mark(b, b->ours, ROAD_STRAIGHT));
 }
 
+static const struct factors *factors_of(const struct bench *b)
+{
+    size_t equal = 0;
+
+    for (size_t i = 0; i < b->blocks; i++)
+        equal += b->road[i] != 0;
+    if (!b->pair->weight && 100 * (b->blocks - equal) <= b->blocks)
+        return &nearly_equal;
+    return 2 * equal >= b->blocks ? &mostly_equal : &otherwise;
+}
+
 /* ---- errors ---- */
 struct sums {
     double energy, error, ours, limit;
@@ -201,7 +220,7 @@ static struct sums judge_block(const struct bench *b, size_t i)
         return s;
     s.ours = our_error(b, i);
     even = even_error(b->type, s.top);
-    s.limit = s.ours > even ? s.ours : even;
+    s.limit = s.ours > even || !b->may->even ? s.ours : even;
     return s;
 }
 
@@ -252,7 +271,7 @@ static void add_row(const struct bench *b, uint64_t row, struct replay_result *r
     for (size_t k = 0; k < per_row; k++) {
         size_t i = row * per_row + k;
         struct sums s = judge_block(b, i);
-        bool open = !b->road[i], bad_block = open && (n == 1 || exceeds(s.error, s.limit, s.ours, s.energy, block_factor));
+        bool open = !b->road[i], bad_block = open && (n == 1 || exceeds(s.error, s.limit, s.ours, s.energy, b->may->block));
 
         if (!(s.energy + s.error < INFINITY)) {             /* NaN and Inf are counted apart */
             count_not_finite(b, i * n, n, r);
@@ -260,6 +279,8 @@ static void add_row(const struct bench *b, uint64_t row, struct replay_result *r
         }
         if (b->road[i])
             r->exact[b->road[i] - 1]++;
+        if (open && !r->other_blocks++)
+            r->other_block = (struct replay_spot){ b->first + row, k };
         if (bad_block && !r->bad_blocks++)
             r->bad_block = (struct replay_spot){ b->first + row, k };
         whole.energy += s.energy;
@@ -270,7 +291,7 @@ static void add_row(const struct bench *b, uint64_t row, struct replay_result *r
         judged |= open;
         bad |= bad_block;
     }
-    if (bad || (judged && exceeds(whole.error, whole.limit, whole.ours, whole.energy, row_factor))) {
+    if (bad || (judged && exceeds(whole.error, whole.limit, whole.ours, whole.energy, b->may->row))) {
         if (!r->bad_rows++)
             r->bad_row = b->first + row;
     }
@@ -305,6 +326,7 @@ static int compare_chunk(struct model *expected, struct model *found, const stru
     b.y = y;
     b.blocks = (size_t)r->blocks;
     find_roads(&b, in);
+    b.may = factors_of(&b);
     for (uint64_t row = 0; row < c->n; row++)
         (memchr(b.road + row * (b.blocks / b.n), 0, b.blocks / b.n) ? add_row : add_exact_row)(&b, row, r);
     return 0;
@@ -315,6 +337,8 @@ static void merge(struct replay_result *to, const struct replay_result *r)
 {
     if (r->bad_blocks && !to->bad_blocks)
         to->bad_block = r->bad_block;
+    if (r->other_blocks && !to->other_blocks)
+        to->other_block = r->other_block;
     if (r->bad_rows && !to->bad_rows)
         to->bad_row = r->bad_row;
     if ((r->not_finite || r->source_not_finite) && !to->not_finite && !to->source_not_finite)
@@ -327,6 +351,7 @@ static void merge(struct replay_result *to, const struct replay_result *r)
     to->error += r->error;
     to->ours += r->ours;
     to->most = r->most > to->most ? r->most : to->most;
+    to->other_blocks += r->other_blocks;
     to->bad_blocks += r->bad_blocks;
     to->bad_rows += r->bad_rows;
     to->not_finite += r->not_finite;

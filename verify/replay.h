@@ -26,8 +26,9 @@ struct replay_result {
     uint64_t exact[ROADS];              /* blocks that are byte for byte what that road leads to; each is counted once */
     double energy, error, ours;         /* sums of squares: of the source, of the difference, of our encoder's difference */
     double most;                        /* largest difference of a weight */
+    uint64_t other_blocks;              /* not equal by any road */
     uint64_t bad_blocks, bad_rows;      /* beyond what the encoding explains */
-    struct replay_spot bad_block;       /* the first; likewise below */
+    struct replay_spot other_block, bad_block;  /* the first; likewise below */
     uint64_t bad_row;
     uint64_t source_not_finite, not_finite;     /* weights that are NaN or infinite; the second: where the source's are finite */
     uint64_t first_not_finite;          /* index in the tensor of the first, of either kind */

@@ -5,6 +5,7 @@
 #include "verify/diagnose.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { DIAGNOSED = 64 };        /* damaged tensors that are looked into; the others are told by their figures */
@@ -148,6 +149,7 @@ static int judge(struct checking *c, size_t pair, const struct replay_result *r,
     t->result = *r;
     if (!r->damaged) {
         t->state = t->state == STATIC_REPEATS ? STATIC_REPEATS : replay_exact(r) == r->blocks ? STATIC_EXACT : STATIC_FITS;
+        t->finding = diagnose_few(&c->pair[pair], r, c->arena);
         return 0;
     }
     t->state = STATIC_DAMAGED;
@@ -161,16 +163,14 @@ static int find_strays(struct checking *c, size_t *diagnosed, struct fail *f)
 {
     for (size_t i = 0; i < c->check->ntensors; i++) {
         struct static_tensor *t = &c->check->tensor[i];
-        const char *name;
+        const char *text;
         if ((t->state != STATIC_EXTRA && t->state != STATIC_RESHAPED) || (*diagnosed)++ >= DIAGNOSED)
             continue;
-        name = diagnose_name(c->source->model, c->found, t->found, f);
+        text = diagnose_stray(c->source->model, c->found, t->found, c->arena, f);
         if (failed(f))
             return -1;
-        if (name && t->state == STATIC_EXTRA)
-            t->finding = arena_printf(c->arena, "holds what belongs to '%s'", name);
-        else if (name)
-            t->finding = arena_printf(c->arena, "%s, and holds what belongs to '%s'", t->finding, name);
+        if (text)
+            t->finding = t->finding ? arena_printf(c->arena, "%s, and %s", t->finding, text) : text;
     }
     return 0;
 }

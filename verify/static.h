@@ -34,6 +34,7 @@ struct static_check {
     struct key_list keys;
     const char *tokenizer;      /* how the two tokenizers differ; NULL: not at all, or not compared */
     bool tokenizers_compared;
+    bool tokenizer_meant;       /* they differ as the family's keys in GGUF have it: no damage */
     size_t tensors_used, tensors_ignored, keys_used, keys_ignored;      /* of the source: the account */
     uint64_t nbytes;            /* of the tensors that were compared, in the file */
     bool damaged;               /* any tensor, key or token that is not what it should be */
