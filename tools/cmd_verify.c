@@ -2,14 +2,8 @@
 #include "formats/file.h"
 #include "tools/canonical.h"
 #include "tools/commands.h"
-    if (a->as_files)
-        return verify_static(a, f);
 #include "tools/verify_result.h"
-=======
-#include "tools/report.h"
 #include "tools/verify_static.h"
-#include "verify/score.h"
->>>>>>> f91fc16 (verify: --static, tuned on all encodings, with and without importance matrices)
 
 #include <errno.h>
 #include <stdlib.h>
