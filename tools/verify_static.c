@@ -340,8 +340,12 @@ static void print_encodings(const struct static_check *s)
             all.most = r->most > all.most ? r->most : all.most;
         }
         if (n)
-            printf("  %-9s %8zu  %11.4g%%  %8.3g  %13.3g  %21.6g\n", qtype_at(k)->label, n, 100 * (double)exact / (double)(all.blocks ? all.blocks : 1),
-                   ratio(all.error, all.energy), all.most, all.error == all.ours ? 1 : ratio(all.error, all.ours));
+            printf("  %-9s %8zu  %11.4g%%  %8.3g  %13.3g", qtype_at(k)->label, n, 100 * (double)exact / (double)(all.blocks ? all.blocks : 1),
+                   ratio(all.error, all.energy), all.most);
+        if (n && (all.ours > 0 || all.error == 0))
+            printf("  %21.4f\n", all.error == all.ours ? 1 : all.error / all.ours);
+        else if (n)
+            printf("  %21s\n", "-");
     }
 }
 

@@ -49,7 +49,7 @@ struct static_source {
     const float *const *weight; /* per tensor of `model`, the importance of its columns; NULL: none */
 };
 
-/* Compares all tensors and keys; everything hangs on `a`. A difference is no failure: it is in the result.
+/* Compares all tensors and keys; everything hangs on `a` but names, which are the models' own. A difference is no failure: it is in the result.
  * FAIL_INPUT, FAIL_SYSTEM: something could not be read. */
 int static_compare(const struct static_source *, struct model *found, const struct progress *, struct arena *a,
                    struct static_check *, struct fail *);

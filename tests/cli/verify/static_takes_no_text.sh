@@ -1,0 +1,1 @@
+$bantam verify "$root/demo" --against "$root/demo" --static --text x
