@@ -57,7 +57,7 @@ static const struct option options[] = {
     { "modelfile", 0, STRING, "FILE", AT(modelfile), "write a Modelfile for 'ollama create', with template and stop words" },
     { "against", 'a', STRING, "ORIGINAL", AT(against), "the model to compare with" },
     { "static", 0, FLAG, NULL, AT(as_files), "run nothing: derive every tensor and key of OUT from ORIGINAL again and compare" },
-    { "text", 0, STRING, "FILE", AT(text), "the text to measure on: UTF-8, plain or gzip" },
+    { "text", 0, STRING, "FILE", AT(text), "the text to measure on: plain UTF-8 or JSONL, gzip or not" },
     { "context", 'c', COUNT, "N", AT(context), "tokens in a chunk (512)" },
     { "chunks", 0, COUNT, "N", AT(chunks), "use at most N chunks of the text" },
     { "choices", 0, STRING, "FILE|DIR", AT(choices), "multiple-choice questions: MMLU's CSV, its directory, or JSONL" },

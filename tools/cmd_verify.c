@@ -9,6 +9,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Reads the text and runs the models over it. */
+static int measure(struct args *a, const struct score_models *models, const struct vocab *v, const char *what, struct measured *text,
+                   struct score *s, struct fail *f)
+{
+    struct meter meter;
+    struct score_options options = { .context = a->context, .chunks = a->chunks, .progress = meter_steps, .ctx = &meter };
+    struct score_input in;
+    int bad;
+
+    if (texts_read(&text->texts, a->text, &a->arena, f) != 0 || texts_input(&in, &text->categories, &text->texts, v, &options, &a->arena, f) != 0)
+        return -1;
+    meter_start(&meter, a, what);
+    bad = score_run(models, &in, &options, &a->arena, s, f);
+    meter_end(&meter);
+    return bad;
+}
+
 /* ---- verify ---- */
 
 static int read_questions(struct args *a, struct questions *q, struct fail *f)
@@ -35,33 +52,31 @@ static int ask(struct args *a, const struct score_models *models, const struct v
     return bad;
 }
 
+static int show(const struct verify_result *r, struct fail *f)
+{
+    if (r->args->json)
+        return json_print(verify_json(r), f);
+    if (r->args->quiet)
+        return 0;
+    verify_print(r);
+    return stdout_done(f);
+}
+
 static int verify(struct args *a, const struct score_models *models, struct vocab *found, struct fail *f)
 {
-    struct meter meter;
-    struct score_options options = { .context = a->context, .chunks = a->chunks, .progress = meter_steps, .ctx = &meter };
     struct score s = {0};
+    struct measured text;
     struct questions questions;
     struct choices choices;
-    struct verify_result result = { .args = a, .models = models, .score = &s, .choices = a->choices ? &choices : NULL };
+    struct verify_result result = { .args = a, .models = models, .score = &s, .choices = a->choices ? &choices : NULL, .text = &text };
     struct vocab *v = canonical_vocab(models->original, found, f);
-    size_t nbytes;
-    char *text = v ? read_text(a, &nbytes, f) : NULL;
-    int bad;
 
-    if (!text || (a->choices && read_questions(a, &questions, f) != 0))
+    if (!v || (a->choices && read_questions(a, &questions, f) != 0) || measure(a, models, v, "verifying", &text, &s, f) != 0)
         return -1;
-    meter_start(&meter, a, "verifying");
-    bad = score_text(models, v, text, nbytes, &options, &a->arena, &s, f);
-    meter_end(&meter);
-    if (bad || (a->choices && ask(a, models, v, &questions, &choices, f) != 0))
+    if (a->choices && ask(a, models, v, &questions, &choices, f) != 0)
         return -1;
-    if (a->json)
-        bad = json_print(verify_json(&result), f);
-    else if (!a->quiet) {
-        verify_print(&result);
-        bad = stdout_done(f);
-    }
-    return bad ? bad : verify_limits(&result, f);
+    result.confidence = groups_by_confidence(s.token, s.tokens, &a->arena);
+    return show(&result, f) != 0 ? -1 : verify_limits(&result, f);
 }
 
 static int run_verify(struct args *a, struct fail *f)
@@ -81,8 +96,6 @@ static int run_verify(struct args *a, struct fail *f)
         fail(f, FAIL_USAGE, "--%s wants a share from 0 to 1", a->min_top1 > 1 ? "min-top1" : "min-choices-agreement");
         return fail_hint(f, "0.97 for 97 %%");
     }
-    if (needs_text(a, "verify", f))
-        return -1;
     models.original = canonical_open(a, a->against, &found, f);
     while (models.original && models.n < a->operand.n && (candidate[models.n] = canonical_open(a, a->operand.item[models.n], NULL, f)))
         models.n++;
@@ -104,6 +117,8 @@ const struct command command_verify = {
     .detail = "Runs each CANDIDATE and ORIGINAL in step, layer by layer, on the text: perplexity, KL divergence over the whole vocabulary,\n"
               "agreement, and the error of every tensor and layer. Chunks, BOS and the scored half are llama-perplexity's. No file of\n"
               "logits is stored, and memory holds one layer of each model. A model against itself gives exactly 0.\n\n"
+              "FILE of --text is plain text, or JSONL with a \"text\" and, for figures by category, a \"category\" in each line; without --text it is\n"
+              "a small built-in one: chat, code, a long document, nine scripts, mathematics.\n\n"
               "--choices puts multiple-choice questions to all models too, in MMLU's layout: how many are answered rightly, and which answers\n"
               "changed. FILE is MMLU's CSV or JSONL (question, choices, answer, subject), DIR has test/ and dev/.\n\n"
               "With --static nothing is run: what ORIGINAL converts to is derived once more, tensor by tensor and key by key, and\n"
@@ -116,32 +131,18 @@ const struct command command_verify = {
 
 static int perplexity(struct args *a, struct model *m, struct vocab *found, struct fail *f)
 {
-    struct meter meter;
-    struct score_options options = { .context = a->context, .chunks = a->chunks, .progress = meter_steps, .ctx = &meter };
     struct score_models models = { .original = m };
     struct score s = {0};
+    struct measured text;
     struct vocab *v = canonical_vocab(m, found, f);
-    size_t nbytes;
-    char *text = v ? read_text(a, &nbytes, f) : NULL;
-    cJSON *root;
-    int bad;
 
-    if (!text)
+    if (!v || measure(a, &models, v, "measuring", &text, &s, f) != 0)
         return -1;
-    meter_start(&meter, a, "measuring");
-    bad = score_text(&models, v, text, nbytes, &options, &a->arena, &s, f);
-    meter_end(&meter);
-    if (bad)
-        return -1;
-    if (a->json) {
-        root = counts_json(&s);
-        cost_json(root, &s);
-        return json_print(root, f);
-    }
+    if (a->json)
+        return json_print(perplexity_json(&s, &text), f);
     if (a->quiet)
         return 0;
-    printf("%s: perplexity %.4f +- %.4f (%zu tokens in %zu chunks of %zu)\n", a->operand.item[0], s.original.value,
-           s.original.stderr_, s.tokens, s.chunks, s.context);
+    perplexity_print(a->operand.item[0], &s, &text);
     return stdout_done(f);
 }
 
@@ -151,8 +152,6 @@ static int run_perplexity(struct args *a, struct fail *f)
     struct model *m;
     int bad = -1;
 
-    if (needs_text(a, "perplexity", f))
-        return -1;
     if ((m = canonical_open(a, a->operand.item[0], &found, f)))
         bad = perplexity(a, m, found, f);
     model_close(m);
@@ -163,7 +162,8 @@ static const char *const perplexity_options[] = { "text", "context", "chunks", "
 
 const struct command command_perplexity = {
     .name = "perplexity", .operands = "MODEL", .about = "one model alone on a text",
-    .detail = "Prints the perplexity of MODEL on the text, with chunks, BOS and the scored half as llama-perplexity has them.",
+    .detail = "Prints the perplexity of MODEL on the text, with chunks, BOS and the scored half as llama-perplexity has them.\n"
+              "FILE is plain text, or JSONL with a \"text\" and perhaps a \"category\" in each line; without --text it is a small built-in one.",
     .options = perplexity_options, .min_operands = 1, .max_operands = 1, .run = run_perplexity
 };
 

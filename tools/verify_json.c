@@ -24,10 +24,12 @@ static void add_kld(cJSON *root, const struct divergences *d)
         cJSON_AddNumberToObject(kld, rows[i].name, rows[i].value);
 }
 
-cJSON *counts_json(const struct score *s)
+static cJSON *counts_json(const struct score *s, const struct measured *text)
 {
+    const char *kind = text->texts.builtin ? "built-in" : text->texts.plain ? "plain" : "jsonl";
     cJSON *root = cJSON_CreateObject();
 
+    cJSON_AddStringToObject(root, "text", kind);
     cJSON_AddItemToObject(root, "tokens", json_whole(s->tokens));
     cJSON_AddItemToObject(root, "context", json_whole(s->context));
     cJSON_AddItemToObject(root, "chunks", json_whole(s->chunks));
@@ -35,22 +37,41 @@ cJSON *counts_json(const struct score *s)
     return root;
 }
 
-void cost_json(cJSON *root, const struct score *s)
+static void cost_json(cJSON *root, const struct score *s)
 {
     cJSON_AddNumberToObject(root, "seconds", s->seconds);
     cJSON_AddItemToObject(root, "peak_bytes", json_whole(s->peak_nbytes));
 }
 
-static void add_figures(cJSON *root, const struct figures *g, uint64_t nbytes)
+static void add_figures(cJSON *root, const struct figures *g)
 {
-    cJSON *candidate = add_perplexity(root, "candidate", g->candidate);
-
-    cJSON_AddItemToObject(candidate, "bytes", json_whole(nbytes));
+    add_perplexity(root, "candidate", g->candidate);
     cJSON_AddNumberToObject(root, "perplexity_ratio", g->ratio);
     cJSON_AddNumberToObject(root, "perplexity_ratio_stderr", g->ratio_stderr);
     add_kld(root, &g->kld);
     cJSON_AddNumberToObject(root, "top1_agreement", g->top1);
     cJSON_AddNumberToObject(root, "rms_delta_p", g->rms_delta_p);
+}
+
+/* Figures of the tokens of each group that has any. */
+static void add_groups(cJSON *root, const char *name, const struct groups *groups, const struct score *s, const struct candidate_score *c)
+{
+    cJSON *list = cJSON_AddArrayToObject(root, name);
+
+    for (size_t i = 0; i < groups->n; i++) {
+        const struct group *g = &groups->item[i];
+        struct figures figures = figures_of(s->token, c ? c->token : NULL, g->which, g->n);
+        cJSON *item;
+        if (!g->n)
+            continue;
+        item = cJSON_CreateObject();
+        cJSON_AddItemToObject(item, "name", json_text(g->name, strlen(g->name)));
+        cJSON_AddItemToObject(item, "tokens", json_whole(g->n));
+        add_perplexity(item, "original", figures.original);
+        if (c)
+            add_figures(item, &figures);
+        cJSON_AddItemToArray(list, item);
+    }
 }
 
 static void add_tensors(cJSON *root, const struct tensor_errors *tensors)
@@ -88,7 +109,11 @@ static void add_candidate(cJSON *root, const struct verify_result *r, size_t k)
     const struct candidate_score *c = &r->score->candidate[k];
     char verdict[VERDICT_TEXT];
 
-    add_figures(root, &c->figures, model_nbytes(r->models->candidate[k]));
+    add_figures(root, &c->figures);
+    cJSON_AddItemToObject(cJSON_GetObjectItem(root, "candidate"), "bytes", json_whole(model_nbytes(r->models->candidate[k])));
+    add_groups(root, "confidence", &r->confidence, r->score, c);
+    if (r->text->categories.n)
+        add_groups(root, "categories", &r->text->categories, r->score, c);
     add_tensors(root, &c->tensors);
     add_layers(root, r->score, c);
     if (r->choices)
@@ -99,7 +124,7 @@ static void add_candidate(cJSON *root, const struct verify_result *r, size_t k)
 
 cJSON *verify_json(const struct verify_result *r)
 {
-    cJSON *root = counts_json(r->score), *list;
+    cJSON *root = counts_json(r->score, r->text), *list;
 
     cJSON_AddItemToObject(cJSON_GetObjectItem(root, "original"), "bytes", json_whole(model_nbytes(r->models->original)));
     add_candidate(root, r, 0);
@@ -115,5 +140,15 @@ cJSON *verify_json(const struct verify_result *r)
         }
     }
     cost_json(root, r->score);
+    return root;
+}
+
+cJSON *perplexity_json(const struct score *s, const struct measured *text)
+{
+    cJSON *root = counts_json(s, text);
+
+    if (text->categories.n)
+        add_groups(root, "categories", &text->categories, s, NULL);
+    cost_json(root, s);
     return root;
 }

@@ -87,6 +87,36 @@ static void print_worst(const struct candidate_score *c)
     arena_release(&tmp);
 }
 
+/* Figures of each group that has any tokens. */
+static void print_groups(const char *what, const struct groups *groups, const struct score *s, const struct candidate_score *c)
+{
+    size_t none = 0;
+
+    for (size_t i = 0; i < groups->n; i++)
+        none += !groups->item[i].n;
+    if (none == groups->n)
+        return;
+    printf("\n  %-30s %8s %10s %8s %9s %8s\n", what, "tokens", "perplexity", "ratio", "mean KLD", "same top");
+    for (size_t i = 0; i < groups->n; i++) {
+        const struct group *g = &groups->item[i];
+        struct figures f = figures_of(s->token, c->token, g->which, g->n);
+        if (!g->n)
+            continue;
+        fputs("  ", stdout);
+        print_cell(g->about ? g->about : g->name, 30);
+        printf(" %8zu %10.4f %8.5f %9.6f %6.2f %%\n", g->n, f.candidate.value, f.ratio, f.kld.mean, 100 * f.top1);
+    }
+}
+
+/* What was read, in words. */
+static void print_text(const struct measured *text, const struct score *s)
+{
+    printf("  %zu tokens scored in %zu chunk%s of %zu%s\n", s->tokens, s->chunks, s->chunks == 1 ? "" : "s", s->context,
+           text->texts.builtin ? " of the built-in text: it is small," : "");
+    if (text->texts.builtin)
+        printf("  good for a first impression; --text FILE takes more of what you do with the model\n");
+}
+
 /* A bar per layer, scaled to the worst one: where along the model the error grows. */
 static void print_layers(const struct score *s, const struct candidate_score *c)
 {
@@ -140,8 +170,9 @@ void verify_print(const struct verify_result *r)
 
     for (size_t k = 0; k < s->ncandidates; k++)
         puts(verify_verdict(r, k, verdict));
-    printf("\n  against %s\n  %zu tokens scored in %zu chunk%s of %zu\n\n", r->args->against, s->tokens, s->chunks, s->chunks == 1 ? "" : "s",
-           s->context);
+    printf("\n  against %s\n", r->args->against);
+    print_text(r->text, s);
+    putchar('\n');
     if (s->ncandidates == 1)
         print_one(s);
     else
@@ -149,12 +180,29 @@ void verify_print(const struct verify_result *r)
     for (size_t k = 0; k < s->ncandidates; k++) {
         if (s->ncandidates > 1)
             printf("\n%s\n", r->args->operand.item[k]);
+        print_groups("by category", &r->text->categories, s, &s->candidate[k]);
+        print_groups("where the original was", &r->confidence, s, &s->candidate[k]);
         print_worst(&s->candidate[k]);
         print_layers(s, &s->candidate[k]);
         if (r->choices)
             choices_print(r, k);
     }
     printf("\n  %s, %s of memory at most\n", time_text(seconds, s->seconds), size_text(peak, s->peak_nbytes));
+}
+
+void perplexity_print(const char *model, const struct score *s, const struct measured *text)
+{
+    printf("%s: perplexity %.4f +- %.4f (%zu tokens in %zu chunks of %zu%s)\n", model, s->original.value, s->original.stderr_, s->tokens,
+           s->chunks, s->context, text->texts.builtin ? ", of the small built-in text" : "");
+    for (size_t i = 0; i < text->categories.n; i++) {
+        const struct group *g = &text->categories.item[i];
+        struct figures f = figures_of(s->token, NULL, g->which, g->n);
+        if (!g->n)
+            continue;
+        fputs("  ", stdout);
+        print_cell(g->name, 30);
+        printf(" %12.4f +- %.4f (%zu tokens)\n", f.original.value, f.original.stderr_, g->n);
+    }
 }
 
 /* ---- limits ---- */

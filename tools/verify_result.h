@@ -6,11 +6,20 @@
 #include "tools/report.h"
 #include "verify/choices.h"
 #include "verify/score.h"
+#include "verify/texts.h"
+
+/* The text that was measured on; its categories, of which there may be none. */
+struct measured {
+    struct texts texts;
+    struct groups categories;
+};
 
 struct verify_result {
     const struct args *args;                /* candidate k is operand k; the original is args->against */
     const struct score_models *models;
     const struct score *score;
+    const struct measured *text;
+    struct groups confidence;               /* by how sure the original was */
     const struct choices *choices;          /* NULL: no questions were asked; model k + 1 is candidate k */
 };
 
@@ -30,14 +39,16 @@ const char *loss_word(double mean_kld, double top1);
 /* The contract's document: the first candidate's figures at the top, so that a script for one candidate reads the report of several;
  * with more than one, all of them in "candidates". */
 cJSON *verify_json(const struct verify_result *);
-cJSON *counts_json(const struct score *);               /* tokens, context, chunks, the original's perplexity */
-void cost_json(cJSON *root, const struct score *);      /* seconds, memory */
 
 /* Tables of at most 80 columns, after the verdict. */
 void verify_print(const struct verify_result *);
 
 /* FAIL_NO: a figure of some candidate is over a limit that the user set. */
 int verify_limits(const struct verify_result *, struct fail *);
+
+/* ---- one model alone ---- */
+cJSON *perplexity_json(const struct score *, const struct measured *);
+void perplexity_print(const char *model, const struct score *, const struct measured *);
 
 /* ---- multiple choice ---- */
 void choices_json(cJSON *candidate, const struct choices *, size_t k);

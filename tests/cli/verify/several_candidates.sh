@@ -4,7 +4,7 @@ run() { $bantam verify "$@" --against "$root/demo" --text "$root/demo/text.txt" 
 keep() { tr -d '[:space:]' | sed 's/"seconds":.*//'; }
 run Q8_0.gguf Q3_K_M.gguf --json >both || exit
 run Q8_0.gguf --json | keep >one
-run Q3_K_M.gguf --json | keep | sed 's/.*"candidate":/"candidate":/; s/,$//' >two
+run Q3_K_M.gguf --json | keep | grep -o '"candidate":{"perplexity":.*' | sed 's/,$//' >two
 keep <both >all
 grep -qF "$(cat one)" all && echo the first at the top
 grep -qF "{\"file\":\"Q3_K_M.gguf\",$(cat two)}" all && echo the second in the list

@@ -1,0 +1,1 @@
+$bantam imatrix x -o y

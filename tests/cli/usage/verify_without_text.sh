@@ -1,1 +1,0 @@
-$bantam verify x --against y
