@@ -7,11 +7,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { STRIP_NBYTES = 4 << 20 };        /* of a matrix that is transposed, at a time */
-
-struct regroup regroup_of(const struct meta *m, const char *name, enum layout layout, bool bias, bool back)
+struct regroup regroup_of(const struct meta *m, const char *name, enum layout layout, bool bias, bool back, struct transposer *transposer)
 {
-    struct regroup g = { layout, arch_dim(m, name, DIM_EXPERTS), arch_heads(m, name, layout == LAYOUT_ROPE_K), arch_heads(m, name, true), back };
+    struct regroup g = { layout, arch_dim(m, name, DIM_EXPERTS), arch_heads(m, name, layout == LAYOUT_ROPE_K), arch_heads(m, name, true), back, transposer };
 
     if (bias && layout == LAYOUT_TRANSPOSED)
         g.layout = LAYOUT_SAME;
@@ -212,52 +210,6 @@ static const void *group_rows(const struct regroup *g, struct model *inner, cons
 }
 
 /* ---- values ---- */
-/* out[c][at + r] = in[r][first + c], for n of `width` columns and `rows` rows; rows of out are `stride` weights. */
-static void transpose(uint8_t *out, uint64_t stride, uint64_t at, const uint8_t *in, uint64_t width, uint64_t rows, uint64_t first,
-                      uint64_t n, size_t nbytes)
-{
-    for (uint64_t c = 0; c < n; c++)
-        copy_strided(out + (c * stride + at) * nbytes, 1, in + (first + c) * nbytes, width, rows, nbytes);
-}
-
-/* Columns [first, first + n) of the `height` rows from `top` on, as rows. */
-static int transpose_part(struct model *inner, const struct tensor *t, uint64_t top, uint64_t height, uint64_t first, uint64_t n,
-                          uint8_t *out, struct fail *f)
-{
-    uint64_t width = tensor_row(t), some = STRIP_NBYTES / tensor_row_bytes(t);
-    size_t nbytes = (size_t)t->type->nbytes;
-    struct arena strip = {0};
-    const uint8_t *in = out;
-
-    for (uint64_t row = 0, part; in && row < height; row += part) {
-        part = some ? some : 1;
-        part = part < height - row ? part : height - row;
-        in = model_rows(inner, t, top + row, part, &strip, f);
-        if (in)
-            transpose(out, height, row, in, width, part, first, n, nbytes);
-        arena_reset(&strip);
-    }
-    arena_release(&strip);
-    return in ? 0 : -1;
-}
-
-/* Of `matrices` of equal height that stand one below the other. */
-static const void *transposed_rows(struct model *inner, const struct tensor *t, uint64_t matrices, uint64_t first, uint64_t n,
-                                   struct arena *tmp, struct fail *f)
-{
-    uint64_t height = t->shape[0] / matrices, width = t->shape[1];
-    size_t nbytes = (size_t)t->type->nbytes;
-    uint8_t *out = arena_raw(tmp, n * height * nbytes);
-
-    for (uint64_t done = 0, part; done < n; done += part) {
-        uint64_t column = (first + done) % width, left = width - column;
-        part = left < n - done ? left : n - done;
-        if (transpose_part(inner, t, (first + done) / width * height, height, column, part, out + done * height * nbytes, f))
-            return NULL;
-    }
-    return out;
-}
-
 /* In the precision that the reference computes in: that of the source if it is f16, float32 otherwise. */
 static const void *shifted_rows(const struct regroup *g, struct model *inner, const struct tensor *t, uint64_t first, uint64_t n,
                                 struct arena *tmp, struct fail *f)
@@ -282,14 +234,14 @@ const void *regroup_rows(const struct regroup *g, struct model *inner, const str
     case LAYOUT_EXPERTS:
         break;
     case LAYOUT_EXPERTS_TRANSPOSED:
-        return transposed_rows(inner, t, g->experts, first, n, tmp, f);
+        return transposed_rows(g->transposer, inner, t, g->experts, first, n, tmp, f);
     case LAYOUT_ROPE_Q:
     case LAYOUT_ROPE_K:
         return pair_rows(g, inner, t, first, n, tmp, f);
     case LAYOUT_GROUPS:
         return group_rows(g, inner, t, first, n, tmp, f);
     case LAYOUT_TRANSPOSED:
-        return transposed_rows(inner, t, 1, first, n, tmp, f);
+        return transposed_rows(g->transposer, inner, t, 1, first, n, tmp, f);
     case LAYOUT_PLUS_ONE:
         return shifted_rows(g, inner, t, first, n, tmp, f);
     }

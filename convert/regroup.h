@@ -13,16 +13,19 @@
 #define BANTAM_REGROUP_H
 
 #include "convert/arch.h"
+#include "convert/transpose.h"
 
 struct regroup {
     enum layout layout;
     uint64_t experts;           /* EXPERTS: divides the rows of the source */
     uint64_t heads, kv_heads;   /* ROPE: `heads` divides the rows into heads of an even number; GROUPS: both do */
     bool back;                  /* false: to GGUF's order; true: to Hugging Face's */
+    struct transposer *transposer;      /* TRANSPOSED, EXPERTS_TRANSPOSED: of the adapter, for all its tensors */
 };
 
 /* What the table implies for a weight or its bias. */
-struct regroup regroup_of(const struct meta *canonical, const char *name, enum layout, bool bias, bool back);
+struct regroup regroup_of(const struct meta *canonical, const char *name, enum layout, bool bias, bool back,
+                          struct transposer *);
 
 /* In words, for the account; NULL when the rows are as they are. */
 const char *regroup_how(const struct regroup *, struct arena *);

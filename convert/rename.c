@@ -28,6 +28,7 @@ struct renamed {
     struct model base;
     struct model *inner;
     struct source *source;      /* one per tensor; tensor.offset is its index */
+    struct transposer *transposer;
 };
 
 /* ---- rows ---- */
@@ -71,6 +72,7 @@ static void rename_close(struct model *m)
     struct renamed *r = (struct renamed *)m;
     struct model *inner = r->inner;
 
+    transposer_free(r->transposer);
     arena_release(&m->arena);
     model_close(inner);
 }
@@ -104,7 +106,7 @@ static int map_tensor(struct mapping *g, const struct name_map *map, const struc
                       struct fail *f)
 {
     struct arena *a = g->c->arena;
-    struct regroup regroup = regroup_of(&g->c->meta, g->c->arch->name, map->layout, bias, false);
+    struct regroup regroup = regroup_of(&g->c->meta, g->c->arch->name, map->layout, bias, false, g->r->transposer);
     const char *name = arch_spell(a, map->ours, at, bias ? ".bias" : ".weight");
     bool *found = &g->found[((size_t)(map - g->c->arch->tensors) * g->layers + at.layer) * 2 + bias];
     struct tensor view;
@@ -541,6 +543,7 @@ struct model *model_rename(struct model *m, const struct rename_options *o, stru
     }
     r = model_adapter(sizeof *r, &rename_ops, m);
     r->inner = m;
+    r->transposer = transposer_new(TRANSPOSE_PANEL);
     bad = convert(r, o, account ? account : &own, vocab, f);
     account_release(&own);
     if (!bad)

@@ -17,6 +17,7 @@ struct unnamed {
         const struct tensor *ours;
         struct regroup regroup;
     } *origin;                          /* one per tensor; tensor.offset is its index */
+    struct transposer *transposer;
 };
 
 static const void *unname_rows(struct model *m, const struct tensor *t, uint64_t first, uint64_t n, struct arena *tmp,
@@ -33,6 +34,7 @@ static void unname_close(struct model *m)
     struct unnamed *u = (struct unnamed *)m;
     struct model *inner = u->inner;
 
+    transposer_free(u->transposer);
     arena_release(&m->arena);
     model_close(inner);
 }
@@ -58,7 +60,7 @@ static int place(struct unnamed *u, struct reversal *r, const struct arch *arch,
         if (bias && !map->bias)
             return 0;
         struct origin *o = &u->origin[u->base.ntensors];
-        *o = (struct origin){ t, regroup_of(&r->from->meta, arch->name, map->layout, bias, true) };
+        *o = (struct origin){ t, regroup_of(&r->from->meta, arch->name, map->layout, bias, true, u->transposer) };
         if (arch_check_shape(&r->from->meta, arch->name, map, t, bias, false, "the metadata", f) ||
             regroup_tensor(&o->regroup, t, out, f))
             return -1;
@@ -285,6 +287,7 @@ struct model *model_unrename(struct model *m, const struct qtype *dtype, const c
         return NULL;
     u = model_adapter(sizeof *u, &unname_ops, m);
     u->inner = m;
+    u->transposer = transposer_new(TRANSPOSE_PANEL);
     bad = reverse(u, dtype, config, account ? account : &own, f);
     account_release(&own);
     if (!bad)
