@@ -82,6 +82,12 @@ bench: $(BANTAM) $(B)/kernels $(B)/make_model
 $(B)/make_model: $(B)/tests/bench/make_model.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm
 
+# The largest published shapes in sparse files: time and memory of plans and conversions.
+sparse: $(BANTAM) $(B)/make_sparse $(B)/within
+	BUILD=$(B) BANTAM=$(BANTAM) tests/bench/sparse.sh
+$(B)/make_sparse $(B)/within: $(B)/%: $(B)/tests/bench/%.o
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
 # libFuzzer on one reader: make fuzz F=gguf S=60. Inputs that bring it down are left as build/crash-*.
 fuzz:
 	@$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined run-fuzzer
@@ -121,5 +127,5 @@ aarch64:
 clean:
 	rm -rf build bantam
 
-.PHONY: all test demo bench fuzz run-fuzzer lint install help aarch64 clean
+.PHONY: all test demo bench sparse fuzz run-fuzzer lint install help aarch64 clean
 .DELETE_ON_ERROR:

@@ -380,6 +380,7 @@ int output_open(struct output *o, const char *path, uint64_t nbytes, bool fresh,
     o->part = arena_printf(a, "%s.part", path);
     existed = path_exists(o->part);
     bad = open_part(o, &st, f) || size_part(o, fresh, &st, f);
+    o->fresh = fresh || !existed;
     if (!bad)
         return 0;
     if (o->fd >= 0 && !existed)
@@ -400,11 +401,18 @@ static int write_failed(const struct output *o, uint64_t offset, struct fail *f)
     return fail_in(f, o->path);
 }
 
+static bool all_zero(const uint8_t *p, uint64_t n)
+{
+    return n && p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
+}
+
 int output_write(struct output *o, const void *bytes, uint64_t n, uint64_t offset, struct fail *f)
 {
     const uint8_t *p = bytes;
 
     assert(in_place(o) || (offset <= o->nbytes && n <= o->nbytes - offset));
+    if (o->fresh && all_zero(p, n))
+        return 0;
     while (n) {
         ssize_t put = pwrite(o->fd, p, n < 1u << 30 ? n : 1u << 30, (off_t)offset);
 

@@ -91,6 +91,7 @@ struct output {
     const char *part;           /* where the bytes are now */
     int fd;
     uint64_t nbytes;            /* as planned */
+    bool fresh;                 /* nothing but holes was there when it was opened: zeros need not be written */
 };
 
 /* Opens (and keeps the contents of) PATH.part, locks it against a second run (flock), sets its size; with `fresh`
@@ -98,7 +99,8 @@ struct output {
  * Many files at once: space_check() their sum first. SIGXFSZ must be ignored (tools/ does) for EFBIG to arrive here.
  * PATH may be an existing non-regular file such as /dev/full: then it is written in place, in order of offsets. */
 int output_open(struct output *, const char *path, uint64_t nbytes, bool fresh, struct arena *, struct fail *);
-int output_write(struct output *, const void *bytes, uint64_t n, uint64_t offset, struct fail *);   /* thread-safe */
+/* Thread-safe. Zeros stay a hole in a new file: weights that are holes in a sparse source take no room in the result either. */
+int output_write(struct output *, const void *bytes, uint64_t n, uint64_t offset, struct fail *);
 int output_commit(struct output *, struct fail *);      /* fsync, rename, fsync of the directory; closes */
 void output_abandon(struct output *);                   /* closes, and leaves PATH.part for the next run */
 
