@@ -88,6 +88,10 @@ sparse: $(BANTAM) $(B)/make_sparse $(B)/within
 $(B)/make_sparse $(B)/within: $(B)/%: $(B)/tests/bench/%.o
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
+# Fingerprints of license texts, which are not in this tree: see tests/gen/license_prints.c.
+$(B)/license_prints: $(B)/tests/gen/license_prints.o $(B)/libbantam.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 # libFuzzer on one reader: make fuzz F=gguf S=60. Inputs that bring it down are left as build/crash-*.
 fuzz:
 	@$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined run-fuzzer

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <yaml.h>
 
-enum { CARD_MAX_BYTES = 16 << 20, CARD_MAX_DEPTH = 16, CARD_MAX_NODES = 100000 };
+enum { CARD_MAX_BYTES = 2 << 20, CARD_MAX_DEPTH = 16, CARD_MAX_NODES = 100000 };
 
 /* Aliases make a document a graph, perhaps with cycles: `left` bounds the nodes of the tree it unfolds to. */
 struct unfold {
@@ -56,18 +56,32 @@ static cJSON *unfold(struct unfold *u, int id, int depth)
     }
 }
 
-/* The lines between a first line '---' and the next; NULL: none. Tabs, which YAML forbids but cards hold, become spaces. */
-static char *front_matter(char *text, size_t *n)
+static bool is_marker(const char *line)
 {
-    char *start = text + 4, *end;
+    size_t n = strspn(line + (strncmp(line, "---", 3) == 0 ? 3 : 0), " ");
 
-    if (strncmp(text, "---\r\n", 5) == 0)
-        start++;
-    else if (strncmp(text, "---\n", 4) != 0)
+    return strncmp(line, "---", 3) == 0 && (!line[3 + n] || line[3 + n] == '\n');
+}
+
+/* The lines between a first line '---' and the next; NULL: none. *line is how many lines stand before them. Tabs, which YAML
+ * forbids but cards hold, become spaces; so does the CR of CRLF, and a CR alone is a line's end. */
+static char *front_matter(char *text, size_t *n, size_t *line)
+{
+    char *start = text, *end;
+
+    for (char *p = text; *p; p++)
+        if (*p == '\r')
+            *p = p[1] == '\n' ? ' ' : '\n';
+    start += strncmp(start, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    *line = 1;
+    for (; *start == ' ' || *start == '\n'; start++)
+        *line += *start == '\n';
+    if (!is_marker(start))
         return NULL;
-    for (end = start; *end; end += strcspn(end, "\n"), end += *end == '\n')
-        if (strncmp(end, "---", 3) == 0 && (!end[3] || end[3] == '\n' || (end[3] == '\r' && end[4] == '\n')))
-            break;
+    start += strcspn(start, "\n");
+    start += *start == '\n';
+    for (end = start; *end && !is_marker(end); end += strcspn(end, "\n"), end += *end == '\n')
+        ;
     for (char *p = start; p < end; p++)
         if (*p == '\t')
             *p = ' ';
@@ -81,16 +95,24 @@ static void delete_tree(void *tree, size_t n)
     cJSON_Delete(tree);
 }
 
-cJSON *card_read(const char *path, struct arena *a, struct fail *f)
+static size_t line_of(const yaml_parser_t *parser, const char *yaml, size_t n)
+{
+    size_t line = parser->problem_mark.line;
+
+    if (parser->error == YAML_READER_ERROR)     /* which only knows the byte */
+        for (size_t i = 0; i < n && i < parser->problem_offset; i++)
+            line += yaml[i] == '\n';
+    return line;
+}
+
+/* NULL: nothing there, or malformed; then *f has a sentence with the line, `before` lines added to it. */
+static cJSON *parse(const char *yaml, size_t n, size_t before, const char *what, struct arena *a, struct fail *f)
 {
     yaml_parser_t parser;
     yaml_document_t document;
     cJSON *tree = NULL;
-    size_t n = 0;
-    char *text = path_exists(path) ? file_read_text(path, CARD_MAX_BYTES, a, NULL, f) : NULL,
-         *yaml = text ? front_matter(text, &n) : NULL;
 
-    if (!yaml || !yaml_parser_initialize(&parser))
+    if (!yaml_parser_initialize(&parser))
         return NULL;
     yaml_parser_set_input_string(&parser, (const unsigned char *)yaml, n);
     if (yaml_parser_load(&parser, &document)) {
@@ -102,11 +124,52 @@ cJSON *card_read(const char *path, struct arena *a, struct fail *f)
         }
         yaml_document_delete(&document);
     } else {
-        fail(f, FAIL_INPUT, "the front matter is malformed YAML in line %zu: %s", parser.problem_mark.line + 2,
+        fail(f, FAIL_INPUT, "%s is malformed YAML in line %zu: %s", what, line_of(&parser, yaml, n) + before + 1,
              parser.problem ? parser.problem : "unreadable");
+    }
+    yaml_parser_delete(&parser);
+    return tree;
+}
+
+/* The first CARD_MAX_BYTES of a file, as a string that may be written to. */
+static char *read_start(const char *path, struct arena *a, bool *cut, struct fail *f)
+{
+    struct file file;
+    char *text;
+
+    if (!path_exists(path) || file_open(&file, path, f))
+        return NULL;
+    *cut = file.nbytes > CARD_MAX_BYTES;
+    text = arena_copy(a, file.data, *cut ? CARD_MAX_BYTES : file.nbytes);
+    file_close(&file);
+    return text;
+}
+
+cJSON *card_read(const char *path, struct arena *a, struct fail *f)
+{
+    cJSON *tree = NULL;
+    size_t n = 0, line = 0;
+    bool cut = false;
+    char *text = read_start(path, a, &cut, f), *yaml = text ? front_matter(text, &n, &line) : NULL;
+
+    if (yaml && cut && yaml + n == text + strlen(text))
+        fail(f, FAIL_INPUT, "the front matter does not end within %d MB", CARD_MAX_BYTES >> 20);
+    else if (yaml)
+        tree = parse(yaml, n, line, "the front matter", a, f);
+    if (failed(f)) {
         fail_in(f, path);
         fail_hint(f, "license and base model are taken from it: correct it, or convert a directory without README.md");
     }
-    yaml_parser_delete(&parser);
+    return tree;
+}
+
+cJSON *yaml_read(const char *path, struct arena *a, struct fail *f)
+{
+    size_t n = 0;
+    char *text = path_exists(path) ? file_read_text(path, CARD_MAX_BYTES, a, &n, f) : NULL;
+    cJSON *tree = text ? parse(text, n, 0, "it", a, f) : NULL;
+
+    if (failed(f))
+        fail_in(f, path);
     return tree;
 }

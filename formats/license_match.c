@@ -1,0 +1,506 @@
+/* license_match.c - recognition: known texts by their hashes, then phrases, then similarity. See license_text.h.
+ *
+ * Versions of one license differ by a line, so that similarity alone never decides: a text is a license when every word is
+ * that license's, or when it holds the phrases that only that version has; otherwise its relatives are named. */
+#include "formats/license_text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_FINDINGS = 32, MOST_PLACES = 8, MOST_CLAUSE = 400, SHIFTS = 8, HEADS = 512 };
+
+struct hit {
+    const struct license_print *print;
+    size_t first;
+};
+
+struct match {
+    struct license_words w;
+    bool *known;                        /* of each word: is it part of a text that was recognized? */
+    uint32_t *sample[SHIFTS];           /* of this text, in its order, and the word where each begins */
+    uint32_t *sample_at[SHIFTS];
+    size_t nsamples[SHIFTS];
+    struct text_report *r;
+    struct arena *a, tmp;               /* tmp: for one comparison */
+};
+
+static struct text_finding *add_finding(struct match *m, const struct license *l, const char *part, enum text_match match,
+                                        size_t first, size_t n)
+{
+    struct text_finding *f;
+
+    if (!l || m->r->nfindings == MOST_FINDINGS)
+        return NULL;
+    f = &m->r->finding[m->r->nfindings++];
+    *f = (struct text_finding){ .license = l, .part = part, .revision = "", .match = match, .nwords = n,
+                                .line = license_words_line(&m->w, first) };
+    return f;
+}
+
+/* ---- known texts, every word ---- */
+
+static int longest_first(const void *a, const void *b)
+{
+    const struct hit *x = a, *y = b;
+
+    if (x->print->nwords != y->print->nwords)
+        return x->print->nwords < y->print->nwords ? 1 : -1;
+    return x->first < y->first ? -1 : x->first > y->first;
+}
+
+static bool is_whole(const struct match *m, const struct license_print *p, size_t first)
+{
+    uint8_t digest[32];
+
+    if (first + p->nwords > m->w.n || license_words_hash(&m->w, first, p->nwords) != p->whole)
+        return false;
+    license_words_sha256(&m->w, first, p->nwords, digest);
+    return memcmp(digest, p->sha256, sizeof digest) == 0;
+}
+
+/* Fingerprints by the hash of their first words: chains through `next`, numbers from 1. */
+struct heads {
+    uint16_t slot[HEADS], next[HEADS];
+};
+
+static void list_heads(struct heads *h)
+{
+    memset(h, 0, sizeof *h);
+    for (size_t i = 0; i < license_print_count() && i + 1 < HEADS; i++) {
+        uint16_t *slot = &h->slot[license_print_at(i)->head >> 55];
+
+        h->next[i] = *slot;
+        *slot = (uint16_t)(i + 1);
+    }
+}
+
+static void find_exact(struct match *m)
+{
+    struct heads heads;
+    struct hit *hit = NULL;
+    size_t n = 0, cap = 0;
+
+    list_heads(&heads);
+    for (size_t i = 0; i + LICENSE_HEAD <= m->w.n; i++) {
+        uint64_t head = license_words_hash(&m->w, i, LICENSE_HEAD);
+
+        for (unsigned k = heads.slot[head >> 55]; k; k = heads.next[k - 1])
+            if (license_print_at(k - 1)->head == head && n < 4096 && is_whole(m, license_print_at(k - 1), i)) {
+                hit = arena_grow(m->a, hit, &cap, n + 1, sizeof *hit);
+                hit[n++] = (struct hit){ license_print_at(k - 1), i };
+            }
+    }
+    if (n)
+        qsort(hit, n, sizeof *hit, longest_first);
+    for (size_t i = 0; i < n; i++) {
+        const struct license_print *p = hit[i].print;
+        struct text_finding *f;
+
+        if (memchr(m->known + hit[i].first, true, p->nwords))
+            continue;
+        memset(m->known + hit[i].first, true, p->nwords);
+        if ((f = add_finding(m, license_named(p->license), p->part, TEXT_EXACT, hit[i].first, p->nwords)) != NULL) {
+            f->similarity = 1;
+            f->revision = p->revision;
+        }
+    }
+}
+
+/* ---- similarity ---- */
+
+static void take_samples(struct match *m, unsigned shift)
+{
+    size_t n = 0;
+
+    if (m->sample[shift])
+        return;
+    m->sample[shift] = arena_raw(m->a, (m->w.n + 1) * sizeof **m->sample);
+    m->sample_at[shift] = arena_raw(m->a, (m->w.n + 1) * sizeof **m->sample_at);
+    for (size_t i = 0; i + LICENSE_SHINGLE <= m->w.n; i++)
+        if (!m->known[i] && license_sample_of(&m->w, i, shift, &m->sample[shift][n]))
+            m->sample_at[shift][n++] = (uint32_t)i;
+    m->nsamples[shift] = n;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* What of this text is likest to a known one: words [first, end). */
+struct likeness {
+    const struct license_print *print;
+    double dice;
+    size_t first, end;
+};
+
+/* The stretch of about the known text's length that shares most samples with it, and their Dice coefficient. */
+static struct likeness likeness_of(struct match *m, const struct license_print *p)
+{
+    struct likeness best = { .print = p };
+    const uint32_t *s, *at;
+    size_t n, low = 0, shared = 0, most = 0, from = 0, to = 0, span = p->nwords + p->nwords / 2 + 50, inside;
+    bool *in;
+
+    take_samples(m, p->shift);
+    s = m->sample[p->shift];
+    at = m->sample_at[p->shift];
+    n = m->nsamples[p->shift];
+    if (!n || !p->nsamples)
+        return best;
+    arena_reset(&m->tmp);
+    in = arena_raw(&m->tmp, n);
+    for (size_t i = 0; i < n; i++)
+        in[i] = bsearch(&s[i], p->sample, p->nsamples, sizeof *s, by_number) != NULL;
+    for (size_t i = 0; i < n; i++) {
+        shared += in[i];
+        while (at[i] - at[low] > span)
+            shared -= in[low++];
+        if (shared > most) {
+            most = shared;
+            from = low;
+            to = i;
+        }
+    }
+    if (!most)
+        return best;
+    while (!in[from])
+        from++;
+    inside = to - from + 1;
+    most = most < p->nsamples ? most : p->nsamples;
+    best.dice = 2 * (double)most / (double)(inside + p->nsamples);
+    best.dice = best.dice < 1 ? best.dice : 1;
+    best.first = at[from];
+    best.end = at[to] + LICENSE_SHINGLE;
+    return best;
+}
+
+/* The likest known text of a license: the license itself, not its policy or appendix. */
+static struct likeness likest(struct match *m, const char *license)
+{
+    struct likeness best = {0};
+
+    for (size_t i = 0; i < license_print_count(); i++)
+        if (strcmp(license_print_at(i)->license, license) == 0 && strcmp(license_print_at(i)->part, "license") == 0) {
+            struct likeness one = likeness_of(m, license_print_at(i));
+
+            best = one.dice > best.dice ? one : best;
+        }
+    return best;
+}
+
+/* ---- places ---- */
+
+static const char *excerpt(const struct license_words *w, size_t first, size_t end, struct arena *a)
+{
+    size_t from = w->at[first], n = w->end[end - 1] - from;
+    bool cut = n > MOST_CLAUSE;
+    char *s = arena_copy(a, w->text + from, cut ? MOST_CLAUSE : n), *out = s;
+
+    for (const char *p = s; *p; p++)
+        if ((unsigned char)*p > ' ' || (out > s && out[-1] != ' '))
+            *out++ = (unsigned char)*p > ' ' ? *p : ' ';
+    while (cut && out > s && ((signed char)out[-1] < 0))        /* not in the middle of a character */
+        out--;
+    *out = '\0';
+    return cut ? arena_printf(a, "%s...", s) : s;
+}
+
+static void add_place(struct match *m, struct text_place **list, size_t *n, size_t first, size_t end)
+{
+    if (!*list)
+        *list = arena_array(m->a, struct text_place, MOST_PLACES);
+    if (*n < MOST_PLACES)
+        (*list)[(*n)++] = (struct text_place){ license_words_line(&m->w, first < m->w.n ? first : m->w.n - 1),
+                                               end > first ? excerpt(&m->w, first, end, m->a) : NULL };
+}
+
+static int64_t clause_number(const struct license_print *p, uint32_t hash, int64_t behind)
+{
+    int64_t first = -1;
+
+    for (uint32_t i = 0; i < p->nclauses; i++)
+        if (p->clause[i] == hash) {
+            if ((int64_t)i > behind)
+                return i;
+            first = first < 0 ? (int64_t)i : first;
+        }
+    return first;
+}
+
+/* Clauses of [first, end) that the known text lacks, and where clauses of it are gone. */
+static void find_changes(struct match *m, const struct license_print *p, size_t first, size_t end, struct text_finding *f)
+{
+    bool *seen = arena_alloc(m->a, p->nclauses + 1), changed = false;
+    int64_t before = -1;
+
+    for (size_t i = first, next; i < end; i = next) {
+        uint32_t hash;
+        int64_t k;
+
+        next = license_clause_end(&m->w, i);
+        hash = (uint32_t)(license_words_hash(&m->w, i, next - i) >> 32);
+        k = clause_number(p, hash, before);
+        if (k < 0) {
+            add_place(m, &f->place, &f->nplaces, i, next);
+            changed = true;
+            continue;
+        }
+        if (k > before + 1 && !changed && !seen[k - 1])
+            add_place(m, &f->place, &f->nplaces, i, i);
+        seen[k] = true;
+        before = k;
+        changed = false;
+    }
+    for (uint32_t i = 0; i < p->nclauses; i++)
+        f->missing += !seen[i];
+}
+
+/* ---- phrases ---- */
+
+static size_t find_unknown(const struct match *m, const char *phrase)
+{
+    size_t at = license_words_find(&m->w, phrase, 0);
+
+    while (at != SIZE_MAX && m->known[at])
+        at = license_words_find(&m->w, phrase, at + 1);
+    return at;
+}
+
+/* Where the parts of one alternative are, all of them in words not recognized yet: the first part's place. */
+static size_t find_parts(const struct match *m, const char *alternative, size_t n, struct arena *tmp)
+{
+    char *parts = arena_copy(tmp, alternative, n);
+    size_t first = SIZE_MAX;
+
+    for (char *part; (part = strsep(&parts, "&")) != NULL; ) {
+        size_t at = find_unknown(m, part);
+
+        if (at == SIZE_MAX)
+            return SIZE_MAX;
+        first = at < first ? at : first;
+    }
+    return first;
+}
+
+static size_t find_phrases(const struct match *m, const char *phrases)
+{
+    struct arena tmp = {0};
+    size_t at = SIZE_MAX;
+
+    for (const char *p = phrases; p && *p && at == SIZE_MAX; p += strcspn(p, "|"), p += *p == '|')
+        at = find_parts(m, p, strcspn(p, "|"), &tmp);
+    arena_release(&tmp);
+    return at;
+}
+
+static bool drop_finding(struct match *m, const char *id)
+{
+    for (size_t i = 0; id && i < m->r->nfindings; i++)
+        if (strcmp(m->r->finding[i].license->id, id) == 0) {
+            memmove(&m->r->finding[i], &m->r->finding[i + 1], (--m->r->nfindings - i) * sizeof *m->r->finding);
+            return true;
+        }
+    return false;
+}
+
+static size_t unknown_words(const struct match *m)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < m->w.n; i++)
+        n += !m->known[i];
+    return n;
+}
+
+/* A text that holds a license's phrases: its altered text, its text where there is none to compare with, or a mere mention. */
+static void take_phrases(struct match *m, const struct license *l, size_t at)
+{
+    enum { SHORT_TEXT = 150, MARGIN = 60 };
+    struct likeness like = likest(m, l->id);
+    size_t first = like.first, end = like.end;
+    struct text_finding *f;
+
+    if (like.print && like.dice >= 0.6) {
+        while (first && !m->known[first - 1] && !m->w.stop[first - 1] && like.first - first < MARGIN)
+            first--;
+        first = first < MARGIN && !memchr(m->known, true, first) ? 0 : first;
+        end = m->w.n - end < MARGIN && !memchr(m->known + end, true, m->w.n - end) ? m->w.n : end;
+        while (end < m->w.n && !m->known[end] && !m->w.stop[end - 1])
+            end++;
+        if ((f = add_finding(m, l, like.print->part, TEXT_ALTERED, first, end - first)) == NULL)
+            return;
+        f->similarity = like.dice;
+        f->revision = like.print->revision;
+        find_changes(m, like.print, first, end, f);
+        memset(m->known + first, true, end - first);
+    } else if (drop_finding(m, l->over) || (!like.print && unknown_words(m) >= SHORT_TEXT)) {
+        add_finding(m, l, "license", TEXT_PHRASES, l->over ? 0 : at, unknown_words(m));
+        memset(m->known, true, m->w.n);
+    } else {
+        f = add_finding(m, l, "license", TEXT_NAMED, at, 1);
+        if (f)
+            f->similarity = like.dice;
+    }
+}
+
+static bool is_found(const struct match *m, const struct license *l)
+{
+    for (size_t i = 0; i < m->r->nfindings; i++)
+        if (m->r->finding[i].license == l && strcmp(m->r->finding[i].part, "policy") != 0)
+            return true;
+    return false;
+}
+
+/* Likest first, so that a text's own license takes its words before a sibling's phrase in it is looked at. */
+static void find_by_phrases(struct match *m)
+{
+    const struct license **open = arena_array(m->a, const struct license *, license_count());
+    size_t n = 0;
+
+    for (size_t i = 0; i < license_count(); i++)
+        if (!is_found(m, license_at(i)) && find_phrases(m, license_at(i)->phrases) != SIZE_MAX)
+            open[n++] = license_at(i);
+    while (n && m->r->nfindings < MOST_FINDINGS) {
+        size_t best = 0, at;
+        double most = -1;
+
+        for (size_t i = 0; i < n; i++) {
+            double dice = likest(m, open[i]->id).dice + (open[i]->over ? 2 : 0);
+
+            if (dice > most) {
+                most = dice;
+                best = i;
+            }
+        }
+        if ((at = find_phrases(m, open[best]->phrases)) != SIZE_MAX)
+            take_phrases(m, open[best], at);
+        open[best] = open[--n];
+        memset(m->sample, 0, sizeof m->sample);
+    }
+}
+
+/* ---- mentions: the line of a notice file, a short header, a name ---- */
+
+static void find_mentions(struct match *m)
+{
+    for (size_t i = 0; i < license_count(); i++) {
+        const struct license *l = license_at(i);
+        size_t at = l->notice ? find_unknown(m, l->notice) : SIZE_MAX;
+        const char *part = at == SIZE_MAX ? "license" : "notice";
+
+        if (is_found(m, l))
+            continue;
+        if (at == SIZE_MAX)
+            at = find_unknown(m, l->name);
+        if (at != SIZE_MAX)
+            add_finding(m, l, part, TEXT_NAMED, at, 1);
+    }
+}
+
+/* ---- what is left ---- */
+
+static bool word_is(const struct license_words *w, size_t i, const char *list)
+{
+    const char *s = w->clean + w->clean_at[i];
+    size_t n = w->clean_at[i + 1] - w->clean_at[i] - 1;
+
+    for (const char *p = list; *p; p += strcspn(p, " "), p += *p == ' ')
+        if (strcspn(p, " ") == n && memcmp(p, s, n) == 0)
+            return true;
+    return false;
+}
+
+/* A title or a copyright line: words that no license counts. */
+static bool is_title(const struct match *m, size_t first, size_t end)
+{
+    static const char titles[] = "the a of for and license licenses licensed version text full terms agreement notice community model "
+                                 "mit apache 0 1 2 3 4 new revised clause bsd simplified expat all rights reserved under file "
+                                 "creative commons attribution noncommercial sharealike noderivatives international public "
+                                 "considerations wiki creativecommons org licensees";
+    static const char binding[] = "not must shall may only without prohibited except commercial provided unless permission";
+    size_t i = first;
+
+    if (end - first > 30)
+        return false;
+    for (size_t k = first; k < end; k++)
+        if (word_is(&m->w, k, binding))
+            return false;
+    while (i < end && (word_is(&m->w, i, titles) || i - first < 1))
+        i++;
+    return i == end || (i < end && i - first < 12 && (word_is(&m->w, i, "copyright c by") || word_is(&m->w, first, "copyright c portions")));
+}
+
+static bool same_line(const struct license_words *w, size_t a, size_t b)
+{
+    return !memchr(w->text + w->at[a], '\n', w->at[b] - w->at[a]);
+}
+
+static void find_additions(struct match *m)
+{
+    for (size_t i = 0, end; i < m->w.n; i = end) {
+        for (end = i + 1; end < m->w.n && m->known[end] == m->known[i] && (m->known[i] || same_line(&m->w, end - 1, end)); )
+            end++;
+        if (m->known[i] || is_title(m, i, end))
+            continue;
+        m->r->extra += end - i;
+        add_place(m, &m->r->addition, &m->r->nadditions, i, end);
+    }
+}
+
+static int likest_first(const void *a, const void *b)
+{
+    const struct text_relative *x = a, *y = b;
+
+    return x->similarity < y->similarity ? 1 : x->similarity > y->similarity ? -1 : strcmp(x->license->id, y->license->id);
+}
+
+static void find_relatives(struct match *m)
+{
+    struct text_relative *near = arena_array(m->a, struct text_relative, license_count());
+    size_t n = 0;
+
+    for (size_t i = 0; i < license_count(); i++) {
+        struct likeness like = likest(m, license_at(i)->id);
+
+        if (like.dice >= 0.2)
+            near[n++] = (struct text_relative){ license_at(i), like.print->revision, like.dice };
+    }
+    if (n)
+        qsort(near, n, sizeof *near, likest_first);
+    m->r->nnear = n < 3 ? n : 3;
+    memcpy(m->r->near, near, m->r->nnear * sizeof *near);
+}
+
+static int in_file_order(const void *a, const void *b)
+{
+    const struct text_finding *x = a, *y = b;
+
+    return x->line < y->line ? -1 : x->line > y->line ? 1 : strcmp(x->license->id, y->license->id);
+}
+
+struct text_report *license_text_recognize(const char *text, size_t nbytes, struct arena *a)
+{
+    struct match m = { .r = arena_new(a, struct text_report), .a = a };
+
+    license_words_of(&m.w, text, nbytes, a);
+    m.r->nwords = m.w.n;
+    m.r->finding = arena_array(a, struct text_finding, MOST_FINDINGS);
+    m.known = arena_alloc(a, m.w.n + 1);
+    if (!m.w.n)
+        return m.r;
+    find_exact(&m);
+    if (memchr(m.known, false, m.w.n))
+        find_by_phrases(&m);
+    if (!m.r->nfindings)
+        find_mentions(&m);
+    if (!m.r->nfindings || m.r->finding[0].match == TEXT_NAMED)
+        find_relatives(&m);
+    else
+        find_additions(&m);
+    qsort(m.r->finding, m.r->nfindings, sizeof *m.r->finding, in_file_order);
+    arena_release(&m.tmp);
+    return m.r;
+}
