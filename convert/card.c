@@ -6,54 +6,149 @@
 #include <string.h>
 #include <yaml.h>
 
-enum { CARD_MAX_BYTES = 2 << 20, CARD_MAX_DEPTH = 16, CARD_MAX_NODES = 100000 };
+enum { CARD_MAX_BYTES = 2 << 20, CARD_MAX_DEPTH = 16, CARD_MAX_NODES = 100000, CARD_MAX_ANCHORS = 256 };
 
-/* Aliases make a document a graph, perhaps with cycles: `left` bounds the nodes of the tree it unfolds to. */
-struct unfold {
-    yaml_document_t *document;
+/* The tree grows event by event, since libyaml's own loader reads hostile nesting to its end, in quadratic time. Aliases copy
+ * what their anchor named, as far as `left` nodes allow: then they are null, and what follows is still read. */
+struct builder {
+    yaml_parser_t parser;
     int left;
+    struct anchor {
+        char *name;
+        const cJSON *node;      /* NULL while it is being read: an alias inside itself is null */
+    } anchor[CARD_MAX_ANCHORS];
+    size_t nanchors;
+    const char *problem;        /* of ours */
+    struct arena names;
 };
 
-static bool is_null(const yaml_node_t *node)
+static bool is_null(const yaml_event_t *e)
 {
     static const char *const nulls[] = { "", "~", "null", "Null", "NULL" };
 
-    if (node->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
+    if (e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
         return false;
     for (size_t i = 0; i < sizeof nulls / sizeof *nulls; i++)
-        if (strcmp((const char *)node->data.scalar.value, nulls[i]) == 0)
+        if (strcmp((const char *)e->data.scalar.value, nulls[i]) == 0)
             return true;
     return false;
 }
 
-static cJSON *unfold(struct unfold *u, int id, int depth)
+static int count_nodes(const cJSON *node)
 {
-    yaml_node_t *node = yaml_document_get_node(u->document, id);
+    int n = 1;
+
+    for (node = node->child; node; node = node->next)
+        n += count_nodes(node);         /* no deeper than CARD_MAX_DEPTH trees within each other: see copy() */
+    return n;
+}
+
+static int depth_of(const cJSON *node)
+{
+    int most = 0;
+
+    for (node = node->child; node; node = node->next) {
+        int d = depth_of(node);
+
+        most = d > most ? d : most;
+    }
+    return most + 1;
+}
+
+static struct anchor *add_anchor(struct builder *b, const yaml_char_t *name)
+{
+    struct anchor *a;
+
+    if (!name || b->nanchors == CARD_MAX_ANCHORS)
+        return NULL;
+    a = &b->anchor[b->nanchors++];
+    *a = (struct anchor){ .name = arena_strdup(&b->names, (const char *)name) };
+    return a;
+}
+
+static cJSON *copy(struct builder *b, const yaml_event_t *e, int depth)
+{
+    for (size_t i = b->nanchors; i-- > 0; ) {
+        const cJSON *node = b->anchor[i].node;
+        int n;
+
+        if (strcmp(b->anchor[i].name, (const char *)e->data.alias.anchor) != 0)
+            continue;
+        if (!node || depth + depth_of(node) > CARD_MAX_DEPTH || (n = count_nodes(node)) > b->left)
+            break;
+        b->left -= n;
+        return cJSON_Duplicate(node, true);
+    }
+    return cJSON_CreateNull();
+}
+
+static cJSON *build(struct builder *b, yaml_event_t *e, int depth);
+
+static bool next_event(struct builder *b, yaml_event_t *e)
+{
+    return !b->problem && yaml_parser_parse(&b->parser, e);
+}
+
+/* The members of a list or an object up to its end, which is taken. */
+static void build_members(struct builder *b, cJSON *out, yaml_event_type_t end, int depth)
+{
+    yaml_event_t e;
+    bool object = end == YAML_MAPPING_END_EVENT;
+
+    while (next_event(b, &e) && e.type != end) {
+        cJSON *item = build(b, &e, depth), *value = NULL;
+
+        if (!object) {
+            cJSON_AddItemToArray(out, item);
+            continue;
+        }
+        if (next_event(b, &e))
+            value = build(b, &e, depth);
+        if (value && cJSON_IsString(item)) {
+            cJSON_DeleteItemFromObjectCaseSensitive(out, item->valuestring);         /* the last one counts */
+            cJSON_AddItemToObject(out, item->valuestring, value);
+        } else {
+            cJSON_Delete(value);
+        }
+        cJSON_Delete(item);
+    }
+    if (!b->problem && !b->parser.error)
+        yaml_event_delete(&e);
+}
+
+/* The node that begins with *e, which is deleted. */
+static cJSON *build(struct builder *b, yaml_event_t *e, int depth)
+{
+    yaml_event_type_t type = e->type;
+    struct anchor *anchor = NULL;
     cJSON *out;
 
-    if (!node || depth > CARD_MAX_DEPTH || u->left-- <= 0)
-        return cJSON_CreateNull();
-    switch (node->type) {
-    case YAML_SCALAR_NODE:
-        return is_null(node) ? cJSON_CreateNull() : cJSON_CreateString((const char *)node->data.scalar.value);
-    case YAML_SEQUENCE_NODE:
+    if (depth > CARD_MAX_DEPTH)
+        b->problem = "it nests too deep";
+    else if (b->left-- <= 0)
+        b->problem = "it has too many items";
+    if (type == YAML_ALIAS_EVENT) {
+        out = copy(b, e, depth);
+    } else if (type == YAML_SCALAR_EVENT) {
+        anchor = add_anchor(b, e->data.scalar.anchor);
+        out = is_null(e) ? cJSON_CreateNull() : cJSON_CreateString((const char *)e->data.scalar.value);
+    } else if (type == YAML_SEQUENCE_START_EVENT) {
+        anchor = add_anchor(b, e->data.sequence_start.anchor);
         out = cJSON_CreateArray();
-        for (int *i = node->data.sequence.items.start; i < node->data.sequence.items.top; i++)
-            cJSON_AddItemToArray(out, unfold(u, *i, depth + 1));
-        return out;
-    case YAML_MAPPING_NODE:
+    } else if (type == YAML_MAPPING_START_EVENT) {
+        anchor = add_anchor(b, e->data.mapping_start.anchor);
         out = cJSON_CreateObject();
-        for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top; p++) {
-            yaml_node_t *key = yaml_document_get_node(u->document, p->key);
-            if (!key || key->type != YAML_SCALAR_NODE)
-                continue;
-            cJSON_DeleteItemFromObjectCaseSensitive(out, (const char *)key->data.scalar.value);     /* the last one counts */
-            cJSON_AddItemToObject(out, (const char *)key->data.scalar.value, unfold(u, p->value, depth + 1));
-        }
-        return out;
-    default:
-        return cJSON_CreateNull();
+    } else {
+        out = cJSON_CreateNull();
     }
+    yaml_event_delete(e);
+    if (!b->problem && cJSON_IsArray(out))
+        build_members(b, out, YAML_SEQUENCE_END_EVENT, depth + 1);
+    else if (!b->problem && cJSON_IsObject(out))
+        build_members(b, out, YAML_MAPPING_END_EVENT, depth + 1);
+    if (anchor)
+        anchor->node = out;
+    return out;
 }
 
 static bool is_marker(const char *line)
@@ -105,29 +200,50 @@ static size_t line_of(const yaml_parser_t *parser, const char *yaml, size_t n)
     return line;
 }
 
+/* The first document's mapping, if it is one. */
+static cJSON *build_root(struct builder *b)
+{
+    cJSON *root = NULL;
+    yaml_event_t e;
+
+    while (!root && next_event(b, &e)) {
+        bool node = e.type == YAML_SCALAR_EVENT || e.type == YAML_SEQUENCE_START_EVENT || e.type == YAML_MAPPING_START_EVENT;
+        bool over = e.type == YAML_STREAM_END_EVENT;
+
+        if (node)
+            root = build(b, &e, 0);
+        else
+            yaml_event_delete(&e);
+        if (over)
+            break;
+    }
+    return root;
+}
+
 /* NULL: nothing there, or malformed; then *f has a sentence with the line, `before` lines added to it. */
 static cJSON *parse(const char *yaml, size_t n, size_t before, const char *what, struct arena *a, struct fail *f)
 {
-    yaml_parser_t parser;
-    yaml_document_t document;
-    cJSON *tree = NULL;
+    struct builder b = { .left = CARD_MAX_NODES };
+    cJSON *tree;
 
-    if (!yaml_parser_initialize(&parser))
+    if (!yaml_parser_initialize(&b.parser))
         return NULL;
-    yaml_parser_set_input_string(&parser, (const unsigned char *)yaml, n);
-    if (yaml_parser_load(&parser, &document)) {
-        struct unfold u = { &document, CARD_MAX_NODES };
-        yaml_node_t *root = yaml_document_get_root_node(&document);
-        if (root && root->type == YAML_MAPPING_NODE) {
-            tree = unfold(&u, (int)(root - document.nodes.start) + 1, 0);
-            arena_on_reset(a, delete_tree, tree, 0);
-        }
-        yaml_document_delete(&document);
-    } else {
-        fail(f, FAIL_INPUT, "%s is malformed YAML in line %zu: %s", what, line_of(&parser, yaml, n) + before + 1,
-             parser.problem ? parser.problem : "unreadable");
+    yaml_parser_set_input_string(&b.parser, (const unsigned char *)yaml, n);
+    tree = build_root(&b);
+    if (b.parser.error || b.problem) {
+        size_t line = b.parser.error ? line_of(&b.parser, yaml, n) : b.parser.mark.line;
+
+        fail(f, FAIL_INPUT, "%s is malformed YAML in line %zu: %s", what, line + before + 1,
+             b.parser.error && b.parser.problem ? b.parser.problem : b.problem ? b.problem : "unreadable");
     }
-    yaml_parser_delete(&parser);
+    if (failed(f) || !cJSON_IsObject(tree)) {
+        cJSON_Delete(tree);
+        tree = NULL;
+    } else {
+        arena_on_reset(a, delete_tree, tree, 0);
+    }
+    yaml_parser_delete(&b.parser);
+    arena_release(&b.names);
     return tree;
 }
 

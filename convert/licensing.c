@@ -143,7 +143,7 @@ static void find_obligations(struct licensing *l, struct arena *a)
         for (size_t i = 0; i < v->n; i++) {
             const struct evidence *e = &v->item[i];
 
-            if (e->license && !e->aside && (int)e->level == level && (!l->license || e->license == l->license))
+            if (e->license && !e->aside && (int)e->level == level && (!l->license || l->nconflicts || e->license == l->license))
                 oblige(l, e->license, e->where, LICENSE_CONFIRMED, true);
             for (size_t k = 0; e->text && !e->aside && e->level == LEVEL_ALTERED && !e->license && k < e->text->nfindings; k++)
                 oblige(l, e->text->finding[k].license, e->where, LICENSE_CONFIRMED, true);
@@ -269,8 +269,10 @@ void licensing_of(const struct evidence_source *s, const char *const *names, siz
     evidence_gather(s, &l->evidence, a);
     find_conflicts(l, a);
     conclude(l);
-    find_obligations(l, a);
     compare_parents(l, a);
+    if (l->nconflicts && l->verdict < VERDICT_ALTERED)
+        l->verdict = VERDICT_CONFLICT;
+    find_obligations(l, a);
     find_duties(l, a);
     check_names(l, names, n, a);
 }

@@ -1,7 +1,8 @@
 /* licensing.h - what the evidence comes to: the license, what contradicts it, whose obligations apply, what is missing.
  *
- * The text decides, a tag is only what somebody declared. A text with changes decides nothing. Where texts or tags disagree
- * nothing is determined, and every candidate's obligations are listed. Parents' obligations come along with their weights. */
+ * The text decides, a tag is only what somebody declared. A text with changes decides nothing. Where texts disagree, or tags
+ * with no text there, nothing is determined. In every conflict all candidates' obligations are listed, and those of the base
+ * models come along in any case. */
 #ifndef BANTAM_LICENSING_H
 #define BANTAM_LICENSING_H
 

@@ -332,7 +332,7 @@ static void take_phrases(struct match *m, const struct license *l, size_t at)
             end++;
         if ((f = add_finding(m, l, like.print->part, TEXT_ALTERED, first, end - first)) == NULL)
             return;
-        f->similarity = like.dice;
+        f->similarity = like.dice < 0.999 ? like.dice : 0.999;       /* samples can miss a single word */
         f->revision = like.print->revision;
         find_changes(m, like.print, first, end, f);
         memset(m->known + first, true, end - first);

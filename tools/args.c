@@ -55,6 +55,7 @@ static const struct option options[] = {
     { "in", 0, STRING, "STORE:NAME", AT(in), "ollama:NAME[:TAG], lmstudio:PUBLISHER/REPO or jan:ID" },
     { "link", 0, FLAG, NULL, AT(link), "reflink or hard-link the model instead of copying it" },
     { "modelfile", 0, STRING, "FILE", AT(modelfile), "write a Modelfile for 'ollama create', with template and stop words" },
+    { "license", 0, FLAG, NULL, AT(license), "evidence, terms and what is missing of the license" },
     { "against", 'a', STRING, "ORIGINAL", AT(against), "the model to compare with" },
     { "static", 0, FLAG, NULL, AT(as_files), "run nothing: derive every tensor and key of OUT from ORIGINAL again and compare" },
     { "text", 0, STRING, "FILE", AT(text), "the text to measure on: plain UTF-8 or JSONL, gzip or not" },

@@ -29,7 +29,7 @@ struct args {
     double bpw;
     struct arg_list metadata, tensor_type, ignore_key, include_weights, exclude_weights;
     bool pure, dry_run, allow_requantize, leave_output, no_fallback, no_provenance, keep_split, has_size, has_bpw;
-    bool tensors, hashes;
+    bool tensors, hashes, license;
     const char *against, *text, *tokens;
     const char *in, *modelfile;
     bool link;

@@ -5,6 +5,7 @@
 #include "tokenizer/vocab.h"
 #include "tools/commands.h"
 #include "tools/report.h"
+#include "tools/report_license.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -19,6 +20,7 @@ struct summary {
     uint64_t context, width, layers, vocabulary;
     struct vocab_summary tokenizer;
     const struct meta *meta;
+    struct licensing license;
 };
 
 /* "llama.context_length": a key of the model's own family. */
@@ -203,36 +205,6 @@ static cJSON *tensors_json(const struct model *m, const XXH128_hash_t *hash)
     return list;
 }
 
-static cJSON *license_json(const struct meta *meta)
-{
-    cJSON *root = cJSON_CreateObject();
-
-    add_text(root, "id", meta_str(meta, "general.license", NULL));
-    add_text(root, "name", meta_str(meta, "general.license.name", NULL));
-    add_text(root, "link", meta_str(meta, "general.license.link", NULL));
-    return root;
-}
-
-static cJSON *base_models_json(const struct meta *meta)
-{
-    uint64_t n = meta_u64(meta, "general.base_model.count", 0);
-    cJSON *list = cJSON_CreateArray();
-
-    for (uint64_t i = 0; i < n && i < 64; i++) {
-        cJSON *item = cJSON_CreateObject();
-        static const char *const parts[] = { "name", "organization", "version", "repo_url" };
-
-        for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
-            char key[64];
-
-            snprintf(key, sizeof key, "general.base_model.%" PRIu64 ".%s", i, parts[k]);
-            add_text(item, parts[k], meta_str(meta, key, NULL));
-        }
-        cJSON_AddItemToArray(list, item);
-    }
-    return list;
-}
-
 static cJSON *summary_json(const struct model *m, const struct summary *s)
 {
     cJSON *root = cJSON_CreateObject(), *item;
@@ -255,8 +227,8 @@ static cJSON *summary_json(const struct model *m, const struct summary *s)
     add_text(item, "model", s->tokenizer.model);
     add_text(item, "pre", s->tokenizer.pre);
     cJSON_AddBoolToObject(root, "chat_template", s->tokenizer.chat_template);
-    cJSON_AddItemToObject(root, "license", license_json(s->meta));
-    cJSON_AddItemToObject(root, "base_models", base_models_json(s->meta));
+    cJSON_AddItemToObject(root, "license", license_json(&s->license));
+    cJSON_AddItemToObject(root, "base_models", base_models_json(&s->license));
     item = cJSON_AddObjectToObject(root, "metadata");
     for (size_t i = 0; i < s->meta->n; i++)
         cJSON_AddItemToObject(item, s->meta->entry[i].key, json_meta(&s->meta->entry[i].value));
@@ -315,7 +287,7 @@ static void print_tensors(const struct model *m, const XXH128_hash_t *hash)
     }
 }
 
-static void print_summary(const struct model *m, const struct summary *s)
+static void print_summary(const struct model *m, const struct summary *s, struct arena *a)
 {
     char weights[SIZE_TEXT], size[SIZE_TEXT], line[128];
 
@@ -335,7 +307,7 @@ static void print_summary(const struct model *m, const struct summary *s)
     print_line("tokenizer", line);
     if (m->aside)
         print_line("left aside", m->aside);
-    print_line("license", meta_str(s->meta, "general.license", NULL));
+    print_license_lines(&s->license, a);
     putchar('\n');
     print_types(m);
 }
@@ -349,13 +321,19 @@ static int show(struct args *a, struct model *m, const struct meta *meta, struct
     if (a->hashes && !hash)
         return -1;
     summarize(&s, m, meta, &a->arena);
+    license_of_model(m, s.name, &s.license, &a->arena);
     if (a->json) {
         root = summary_json(m, &s);
         if (a->tensors || a->hashes)
             cJSON_AddItemToObject(root, "tensors", tensors_json(m, hash));
         return json_print(root, f);
     }
-    print_summary(m, &s);
+    if (a->license) {
+        printf("%s\n", m->path);
+        print_license(&s.license, &a->arena);
+        return stdout_done(f);
+    }
+    print_summary(m, &s, &a->arena);
     if (a->verbose)
         print_meta(meta);
     if (a->tensors || a->hashes)
@@ -383,10 +361,14 @@ static int run_inspect(struct args *a, struct fail *f)
     return bad ? fail_in(f, path) : 0;
 }
 
-static const char *const inspect_options[] = { "tensors", "hashes", "verbose", NULL };
+static const char *const inspect_options[] = { "tensors", "hashes", "license", "verbose", NULL };
 
 const struct command command_inspect = {
     .name = "inspect", .operands = "MODEL", .about = "what is in a model: family, sizes, encodings, tokenizer, keys, tensors",
-    .detail = "Reads headers only, so it takes milliseconds; --hashes reads everything. --verbose lists the keys, --json gives all.",
+    .detail = "Reads headers only, so it takes milliseconds; --hashes reads everything. --verbose lists the keys, --json gives all.\n\n"
+              "The license is read from every place that speaks of one: GGUF keys, the model card, license, notice and policy files,\n"
+              "safetensors headers. Texts are recognized word for word, else by their phrases; the text decides, a tag is only\n"
+              "declared, and contradictions are told first. --license shows the evidence, the terms with how well each is known,\n"
+              "the base models' terms, and what is missing beside the model. These are facts, not legal advice.",
     .options = inspect_options, .min_operands = 1, .max_operands = 1, .run = run_inspect
 };

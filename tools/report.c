@@ -253,6 +253,96 @@ void print_last(const char *s, int width)
     print_cut(s, width);
 }
 
+/* Control, format (bidi overrides among them) and private characters, and bytes that are no UTF-8. */
+static bool is_hidden(utf8proc_int32_t code, const char *s, int used)
+{
+    utf8proc_category_t c = utf8proc_category(code);
+
+    return (used == 1 && (signed char)*s < 0) || c == UTF8PROC_CATEGORY_CC || c == UTF8PROC_CATEGORY_CF || c == UTF8PROC_CATEGORY_CO ||
+           c == UTF8PROC_CATEGORY_CN || c == UTF8PROC_CATEGORY_ZL || c == UTF8PROC_CATEGORY_ZP;
+}
+
+/* Bytes up to the next blank; *width: the columns they take. */
+static size_t word_of(const char *s, int *width)
+{
+    size_t n = strcspn(s, " \t\r\n");
+
+    *width = 0;
+    for (size_t i = 0; i < n; ) {
+        utf8proc_int32_t code;
+        int used = next(s + i, n - i, &code);
+
+        *width += is_hidden(code, s + i, used) ? 1 : utf8proc_charwidth(code);
+        i += (size_t)used;
+    }
+    return n;
+}
+
+static void put_word(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; ) {
+        utf8proc_int32_t code;
+        int used = next(s + i, n - i, &code);
+
+        if (is_hidden(code, s + i, used))
+            putchar('?');
+        else
+            fwrite(s + i, 1, (size_t)used, stdout);
+        i += (size_t)used;
+    }
+}
+
+/* The most of a word too long for any line that fits. */
+static size_t cut_word(const char *s, size_t n, int room)
+{
+    size_t i = 0;
+
+    for (int at = 0; i < n; ) {
+        utf8proc_int32_t code;
+        int used = next(s + i, n - i, &code);
+
+        at += utf8proc_charwidth(code) > 1 ? utf8proc_charwidth(code) : 1;
+        if (at > room)
+            break;
+        i += (size_t)used;
+    }
+    return i ? i : n;
+}
+
+void print_wrapped(const char *s, int at, int indent)
+{
+    int most = terminal_columns(), width;
+
+    for (bool first = true; *(s += strspn(s, " \t\r\n")); first = false) {
+        size_t n = word_of(s, &width);
+
+        if (!first && at + 1 + width > most && at > indent) {
+            printf("\n%*s", indent, "");
+            at = indent;
+        } else if (!first) {
+            putchar(' ');
+            at++;
+        }
+        if (width > most - indent) {
+            n = cut_word(s, n, most - at > 8 ? most - at : 8);
+            width = most - at;
+        }
+        put_word(s, n);
+        at += width;
+        s += n;
+    }
+    putchar('\n');
+}
+
+void paint(enum paint p)
+{
+    static const char *const codes[] = { "\033[0m", "\033[1m", "\033[32m", "\033[33m", "\033[1;31m" };
+    const char *no = getenv("NO_COLOR");
+
+    if (isatty(STDOUT_FILENO) && !(no && *no))
+        fputs(codes[p], stdout);
+}
+
 int terminal_columns(void)
 {
     struct winsize size;

@@ -34,6 +34,12 @@ int json_print(cJSON *, struct fail *);         /* to stdout, deleted; a failed 
 void print_cell(const char *s, int width);
 void print_last(const char *s, int width);
 int terminal_columns(void);                     /* of stdout; 80 when it is not a terminal */
+/* A paragraph whose first line goes on at column `at` and whose others begin at column `indent`, and a line's end. Invisible
+ * and control characters are shown as '?'. */
+void print_wrapped(const char *s, int at, int indent);
+enum paint { PAINT_NONE, PAINT_BOLD, PAINT_GOOD, PAINT_WARN, PAINT_BAD };
+/* Bold or colored, only where stdout is a terminal and NO_COLOR (no-color.org) is not set; PAINT_NONE ends it. */
+void paint(enum paint);
 int stdout_done(struct fail *);                 /* flushes; a failed write is FAIL_SYSTEM */
 
 /* ---- progress on stderr: what, bytes done of total, rate, time left ---- */
