@@ -142,9 +142,9 @@ static cJSON *build(struct builder *b, yaml_event_t *e, int depth)
         out = cJSON_CreateNull();
     }
     yaml_event_delete(e);
-    if (!b->problem && cJSON_IsArray(out))
+    if (!b->problem && type == YAML_SEQUENCE_START_EVENT)
         build_members(b, out, YAML_SEQUENCE_END_EVENT, depth + 1);
-    else if (!b->problem && cJSON_IsObject(out))
+    else if (!b->problem && type == YAML_MAPPING_START_EVENT)
         build_members(b, out, YAML_MAPPING_END_EVENT, depth + 1);
     if (anchor)
         anchor->node = out;

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MOST_FILES = 64, MOST_PARENTS = 64, MOST_EXTRA = 10 };
+enum { MOST_FILES = 64, MOST_PARENTS = 64, MOST_EXTRA = 10, MOST_UNEXPLAINED = 150 };
 
 static struct evidence *add(struct evidence_list *list, struct arena *a, enum evidence_place place, const char *where, const char *field)
 {
@@ -128,7 +128,7 @@ static void conclude_text(struct evidence *e)
         e->level = !clean ? LEVEL_ALTERED : best->match == TEXT_EXACT ? LEVEL_EXACT : LEVEL_PHRASES;
         return;
     }
-    for (size_t i = 0; i < e->text->nfindings; i++) {
+    for (size_t i = 0; i < e->text->nfindings && e->text->extra < MOST_UNEXPLAINED; i++) {
         const struct text_finding *f = &e->text->finding[i];
 
         if (is_part(f, "policy")) {

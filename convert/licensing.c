@@ -143,7 +143,9 @@ static void find_obligations(struct licensing *l, struct arena *a)
         for (size_t i = 0; i < v->n; i++) {
             const struct evidence *e = &v->item[i];
 
-            if (e->license && !e->aside && (int)e->level == level && (!l->license || l->nconflicts || e->license == l->license))
+            /* a tag that a text overrules counts where it is stricter */
+            if (e->license && !e->aside && (int)e->level == level &&
+                (!l->license || e->license == l->license || license_weight(e->license) > license_weight(l->license)))
                 oblige(l, e->license, e->where, LICENSE_CONFIRMED, true);
             for (size_t k = 0; e->text && !e->aside && e->level == LEVEL_ALTERED && !e->license && k < e->text->nfindings; k++)
                 oblige(l, e->text->finding[k].license, e->where, LICENSE_CONFIRMED, true);

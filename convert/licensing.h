@@ -1,8 +1,8 @@
 /* licensing.h - what the evidence comes to: the license, what contradicts it, whose obligations apply, what is missing.
  *
  * The text decides, a tag is only what somebody declared. A text with changes decides nothing. Where texts disagree, or tags
- * with no text there, nothing is determined. In every conflict all candidates' obligations are listed, and those of the base
- * models come along in any case. */
+ * with no text there, nothing is determined. Then all candidates' obligations are listed; those of the base models come along in any
+ * case, and so do those of a tag that is stricter than the text. */
 #ifndef BANTAM_LICENSING_H
 #define BANTAM_LICENSING_H
 

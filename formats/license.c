@@ -180,7 +180,7 @@ const char *license_effect_word(enum license_effect e)
 
 const char *license_outputs_word(enum license_outputs o)
 {
-    static const char *const words[] = { "unknown", "not_mentioned", "free", "training_with_name_or_display", "bound_by_use_restrictions",
+    static const char *const words[] = { "unknown", "not_mentioned", "free", "no_claim", "training_with_name_or_display", "bound_by_use_restrictions",
                                          "research_only", "no_training_of_other_models" };
 
     return words[o];

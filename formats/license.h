@@ -58,7 +58,7 @@ enum {
 };
 
 enum license_outputs {
-    OUTPUTS_UNKNOWN, OUTPUTS_SILENT, OUTPUTS_FREE, OUTPUTS_SHOW,    /* SHOW: may train models, with a name or a line shown */
+    OUTPUTS_UNKNOWN, OUTPUTS_SILENT, OUTPUTS_FREE, OUTPUTS_NO_CLAIM, OUTPUTS_SHOW,    /* SHOW: may train models, with a name or a line shown */
     OUTPUTS_BOUND,              /* no claim, but bound by the use restrictions, or training on them makes a derivative */
     OUTPUTS_RESEARCH, OUTPUTS_NO_TRAINING
 };

@@ -136,12 +136,28 @@ struct likeness {
     size_t first, end;
 };
 
+/* Of the different samples on both sides. */
+static double dice_of(const uint32_t *s, size_t n, const struct license_print *p, struct arena *tmp)
+{
+    uint32_t *mine = arena_raw(tmp, n * sizeof *mine);
+    size_t different = 0, shared = 0;
+
+    memcpy(mine, s, n * sizeof *mine);
+    qsort(mine, n, sizeof *mine, by_number);
+    for (size_t i = 0; i < n; i++)
+        if (!i || mine[i] != mine[i - 1]) {
+            different++;
+            shared += bsearch(&mine[i], p->sample, p->nsamples, sizeof *mine, by_number) != NULL;
+        }
+    return 2 * (double)shared / (double)(different + p->nsamples);
+}
+
 /* The stretch of about the known text's length that shares most samples with it, and their Dice coefficient. */
 static struct likeness likeness_of(struct match *m, const struct license_print *p)
 {
     struct likeness best = { .print = p };
     const uint32_t *s, *at;
-    size_t n, low = 0, shared = 0, most = 0, from = 0, to = 0, span = p->nwords + p->nwords / 2 + 50, inside;
+    size_t n, low = 0, shared = 0, most = 0, from = 0, to = 0, span = p->nwords + p->nwords / 2 + 50;
     bool *in;
 
     take_samples(m, p->shift);
@@ -168,10 +184,7 @@ static struct likeness likeness_of(struct match *m, const struct license_print *
         return best;
     while (!in[from])
         from++;
-    inside = to - from + 1;
-    most = most < p->nsamples ? most : p->nsamples;
-    best.dice = 2 * (double)most / (double)(inside + p->nsamples);
-    best.dice = best.dice < 1 ? best.dice : 1;
+    best.dice = dice_of(s + from, to - from + 1, p, &m->tmp);
     best.first = at[from];
     best.end = at[to] + LICENSE_SHINGLE;
     return best;
@@ -349,7 +362,7 @@ static void take_phrases(struct match *m, const struct license *l, size_t at)
 static bool is_found(const struct match *m, const struct license *l)
 {
     for (size_t i = 0; i < m->r->nfindings; i++)
-        if (m->r->finding[i].license == l && strcmp(m->r->finding[i].part, "policy") != 0)
+        if (m->r->finding[i].license == l && (strcmp(m->r->finding[i].part, "license") == 0 || m->r->finding[i].match == TEXT_NAMED))
             return true;
     return false;
 }
@@ -481,6 +494,14 @@ static int in_file_order(const void *a, const void *b)
     return x->line < y->line ? -1 : x->line > y->line ? 1 : strcmp(x->license->id, y->license->id);
 }
 
+static bool has_license(const struct match *m)
+{
+    for (size_t i = 0; i < m->r->nfindings; i++)
+        if (strcmp(m->r->finding[i].part, "license") == 0 && m->r->finding[i].match != TEXT_NAMED)
+            return true;
+    return false;
+}
+
 struct text_report *license_text_recognize(const char *text, size_t nbytes, struct arena *a)
 {
     struct match m = { .r = arena_new(a, struct text_report), .a = a };
@@ -496,9 +517,9 @@ struct text_report *license_text_recognize(const char *text, size_t nbytes, stru
         find_by_phrases(&m);
     if (!m.r->nfindings)
         find_mentions(&m);
-    if (!m.r->nfindings || m.r->finding[0].match == TEXT_NAMED)
+    if (!has_license(&m))
         find_relatives(&m);
-    else
+    if (m.r->nfindings && m.r->finding[0].match != TEXT_NAMED)
         find_additions(&m);
     qsort(m.r->finding, m.r->nfindings, sizeof *m.r->finding, in_file_order);
     arena_release(&m.tmp);

@@ -21,7 +21,7 @@ struct reader {
     bool open;
 };
 
-/* One code point; bytes that are no UTF-8 count as Latin-1, which old copies of licenses are written in. */
+/* One code point; bytes that are no UTF-8 count as Windows-1252, which old copies of licenses are written in. */
 static int32_t peek(const struct reader *r, size_t at, size_t *used)
 {
     utf8proc_int32_t code;
@@ -33,8 +33,11 @@ static int32_t peek(const struct reader *r, size_t at, size_t *used)
     if ((signed char)r->s[at] >= 0)
         return r->s[at];
     n = utf8proc_iterate((const utf8proc_uint8_t *)r->s + at, (utf8proc_ssize_t)(r->n - at), &code);
-    if (n <= 0)
-        return (unsigned char)r->s[at];
+    if (n <= 0) {
+        unsigned char c = (unsigned char)r->s[at];
+
+        return c == 0x91 || c == 0x92 ? 0x2019 : c == 0x96 || c == 0x97 ? 0x2013 : c;
+    }
     *used = (size_t)n;
     return code;
 }
@@ -117,11 +120,12 @@ static bool is_space(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-static size_t skip_until(const struct reader *r, size_t from, const char *enders)
+/* At most `most` bytes further, so that hostile texts are not read again and again. */
+static size_t skip_until(const struct reader *r, size_t from, const char *enders, size_t most)
 {
     size_t i = from;
 
-    while (i < r->n && !is_space(r->s[i]) && r->s[i] && !strchr(enders, r->s[i]))
+    while (i < r->n && i - from < most && !is_space(r->s[i]) && r->s[i] && !strchr(enders, r->s[i]))
         i++;
     return i;
 }
@@ -155,14 +159,14 @@ static size_t markup_end(const struct reader *r)
 
     for (size_t k = 0; !r->open && k < sizeof schemes / sizeof *schemes; k++)
         if (left > strlen(schemes[k]) && strncasecmp(s, schemes[k], strlen(schemes[k])) == 0)
-            return skip_until(r, r->i, "<>\")]}|");
+            return skip_until(r, r->i, "<>\")]}|", r->n);
     if (*s == '<' && (end = tag_end(r)) != 0)
         return end;
-    if (*s == '&' && (end = skip_until(r, r->i + 1, ";&<")) < r->n && r->s[end] == ';' && end - r->i > 1 && end - r->i < 9)
+    if (*s == '&' && (end = skip_until(r, r->i + 1, ";&<", 10)) < r->n && r->s[end] == ';' && end - r->i > 1 && end - r->i < 9)
         return end + 1;
     if (*s == ']' && left > 1 && s[1] == '(') {
-        end = skip_until(r, r->i + 2, ")");
-        return end < r->n && r->s[end] == ')' && end - r->i < 400 ? end + 1 : 0;
+        end = skip_until(r, r->i + 2, ")", 400);
+        return end < r->n && r->s[end] == ')' ? end + 1 : 0;
     }
     return 0;
 }

@@ -51,6 +51,8 @@ static const char *unknown_line(const struct licensing *l, struct arena *a)
     for (size_t i = 0; i < l->evidence.n; i++) {
         const struct evidence *e = &l->evidence.item[i];
 
+        if (e->place == PLACE_CARD && !e->says && e->note)
+            return arena_printf(a, "NOT DETERMINED: %s: %s", e->where, e->note);
         if (e->text && e->level == LEVEL_NONE && e->text->nwords && !e->aside)
             return e->text->nnear ? arena_printf(a, "NOT DETERMINED: %s is no known text; nearest is %s (similarity %.1f %%)", e->where,
                                                  e->text->near[0].license->id, 100 * e->text->near[0].similarity)
@@ -177,9 +179,9 @@ static void print_heading(const char *s)
 {
     putchar('\n');
     paint(PAINT_BOLD);
-    printf("  %s", s);
+    printf("  ");
+    print_wrapped(s, 2, 4);
     paint(PAINT_NONE);
-    putchar('\n');
 }
 
 static const char *finding_text(const struct text_finding *f, struct arena *a)
