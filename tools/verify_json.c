@@ -1,6 +1,8 @@
 /* verify_json.c - verify's result as one JSON document. */
 #include "tools/verify_result.h"
 
+#include "verify/blame.h"
+
 #include <string.h>
 
 static cJSON *add_perplexity(cJSON *root, const char *name, struct perplexity p)
@@ -74,21 +76,84 @@ static void add_groups(cJSON *root, const char *name, const struct groups *group
     }
 }
 
+static void add_findings(cJSON *item, const char *name, const struct findings *found)
+{
+    cJSON *object;
+
+    if (!(found->nan | found->inf | found->zero_rows))
+        return;
+    object = cJSON_AddObjectToObject(item, name);
+    cJSON_AddItemToObject(object, "nan", json_whole(found->nan));
+    cJSON_AddItemToObject(object, "inf", json_whole(found->inf));
+    cJSON_AddItemToObject(object, "zero_rows", json_whole(found->zero_rows));
+}
+
+static cJSON *tensor_json(const struct tensor_error *t)
+{
+    cJSON *item = cJSON_CreateObject(), *worst;
+
+    cJSON_AddItemToObject(item, "name", json_text(t->name, strlen(t->name)));
+    cJSON_AddStringToObject(item, "type", t->type);
+    cJSON_AddNumberToObject(item, "rmse", t->rmse);
+    cJSON_AddNumberToObject(item, "nmse", t->nmse);
+    cJSON_AddNumberToObject(item, "cosine", t->cosine);
+    cJSON_AddItemToObject(item, "bytes", json_whole(tensor_bytes(t->tensor)));
+    if (t->seen)
+        cJSON_AddNumberToObject(item, "product_nmse", t->product);
+    worst = cJSON_AddObjectToObject(item, "worst_block");
+    cJSON_AddItemToObject(worst, "index", json_whole(t->worst.index));
+    cJSON_AddItemToObject(worst, "row", json_whole(t->worst.row));
+    cJSON_AddNumberToObject(worst, "rmse", t->worst.rmse);
+    add_findings(item, "original_findings", &t->original);
+    add_findings(item, "candidate_findings", &t->candidate);
+    return item;
+}
+
 static void add_tensors(cJSON *root, const struct tensor_errors *tensors)
 {
-    cJSON *list = cJSON_AddArrayToObject(root, "tensors");
+    cJSON *list = cJSON_AddArrayToObject(root, "tensors"), *findings = cJSON_AddArrayToObject(root, "findings");
+    char words[FINDING_TEXT];
 
     for (size_t i = 0; i < tensors->n; i++) {
         const struct tensor_error *t = &tensors->item[i];
+        cJSON *item;
+
+        cJSON_AddItemToArray(list, tensor_json(t));
+        if (!*finding_words(t, words))
+            continue;
+        item = cJSON_CreateObject();
+        cJSON_AddItemToObject(item, "name", json_text(t->name, strlen(t->name)));
+        cJSON_AddStringToObject(item, "finding", words);
+        cJSON_AddItemToArray(findings, item);
+    }
+}
+
+static void add_blame(cJSON *root, const struct tensor_errors *tensors)
+{
+    struct arena tmp = {0};
+    struct blame blame = blame_of(tensors, &tmp);
+    struct remedy remedy = blame_remedy(&blame);
+    cJSON *object = cJSON_AddObjectToObject(root, "blame"), *list, *cure;
+
+    cJSON_AddStringToObject(object, "method", blame.by_inputs ? "energy of each product's error, from squared inputs" : "energy of the weights' error");
+    list = cJSON_AddArrayToObject(object, "tensors");
+    for (size_t i = 0; i < blame.n; i++) {
+        const struct culprit *c = &blame.item[i];
         cJSON *item = cJSON_CreateObject();
 
-        cJSON_AddItemToObject(item, "name", json_text(t->name, strlen(t->name)));
-        cJSON_AddStringToObject(item, "type", t->type);
-        cJSON_AddNumberToObject(item, "rmse", t->rmse);
-        cJSON_AddNumberToObject(item, "nmse", t->nmse);
-        cJSON_AddNumberToObject(item, "cosine", t->cosine);
+        cJSON_AddItemToObject(item, "name", json_text(c->error->name, strlen(c->error->name)));
+        cJSON_AddNumberToObject(item, "part", c->part);
+        if (c->better) {
+            cJSON_AddStringToObject(item, "better", c->better->label);
+            cJSON_AddItemToObject(item, "extra_bytes", json_whole(c->extra_nbytes));
+        }
         cJSON_AddItemToArray(list, item);
     }
+    cure = cJSON_AddObjectToObject(object, "remedy");
+    cJSON_AddItemToObject(cure, "tensors", json_whole(remedy.n));
+    cJSON_AddNumberToObject(cure, "part", remedy.part);
+    cJSON_AddItemToObject(cure, "extra_bytes", json_whole(remedy.extra_nbytes));
+    arena_release(&tmp);
 }
 
 static void add_layers(cJSON *root, const struct score *s, const struct candidate_score *c)
@@ -115,6 +180,7 @@ static void add_candidate(cJSON *root, const struct verify_result *r, size_t k)
     if (r->text->categories.n)
         add_groups(root, "categories", &r->text->categories, r->score, c);
     add_tensors(root, &c->tensors);
+    add_blame(root, &c->tensors);
     add_layers(root, r->score, c);
     if (r->choices)
         choices_json(root, r->choices, k);
