@@ -435,14 +435,19 @@ static int look_into_directory(const struct writing *w, struct fail *f)
     return failed(f) ? -1 : 0;
 }
 
+static bool spared(const struct writing *w, const char *path, struct fail *f)
+{
+    return w->options->over_source || model_spared(w->model, path, f) == 0;
+}
+
 /* Files that were renamed before a run was killed are left as they are; any other is in the way unless `force`. */
 static int look_for_existing(struct writing *w, struct fail *f)
 {
     struct arena tmp = {0};
 
-    if (model_spared(w->model, w->plan.out, f) == 0 && w->plan.out_is_dir && !w->options->force && !w->journal.resumed)
+    if (spared(w, w->plan.out, f) && w->plan.out_is_dir && !w->options->force && !w->journal.resumed)
         look_into_directory(w, f);
-    for (size_t i = 0; i < w->plan.nfiles && !failed(f) && model_spared(w->model, w->plan.file[i].path, f) == 0; i++) {
+    for (size_t i = 0; i < w->plan.nfiles && !failed(f) && spared(w, w->plan.file[i].path, f); i++) {
         const char *path = w->plan.file[i].path, *part = arena_printf(&tmp, "%s.part", path);
         if (w->journal.fd < 0 && path_exists(part))
             refuse_foreign_part(part, f);

@@ -15,6 +15,7 @@ struct write_options {
     const struct format *format;
     struct plan_options plan;
     bool force;                         /* replace an existing OUT (atomically, at the end) */
+    bool over_source;                   /* OUT may be a file of the model that is read: its own rewrite (edit.h) */
     const struct plan_extra *extra;     /* small files for an output directory: config.json, tokenizer.json ... */
     size_t nextra;
     uint64_t salt;                      /* digest of what else decides the bytes: importance matrix, LoRA; 0: nothing */

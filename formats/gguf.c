@@ -7,7 +7,10 @@
  *     zeros up to a multiple of the alignment (key general.alignment, otherwise 32)
  *     data: each tensor at its offset from here, a multiple of the alignment
  * A split model is NAME-00001-of-0000N.gguf and so on; the first file has all metadata, every file its own tensors and
- * the keys split.no (from 0), split.count and split.tensors.count. */
+ * the keys split.no (from 0), split.count and split.tensors.count.
+ * The format has no place for spare bytes: data starts at the first aligned byte behind the tensor list. Room for later edits of
+ * keys is therefore a key of its own, the last one: bantam.padding, an array of so many zero bytes. It is no part of the model's
+ * metadata, neither when read nor when written. */
 #include "formats/model.h"
 #include "formats/plan.h"
 #include "formats/text.h"
@@ -27,7 +30,7 @@ enum {
 };
 
 static const char KEY_ALIGNMENT[] = "general.alignment", KEY_NO[] = "split.no", KEY_COUNT[] = "split.count",
-                  KEY_TENSORS[] = "split.tensors.count";
+                  KEY_TENSORS[] = "split.tensors.count", KEY_PADDING[] = "bantam.padding";
 
 static bool probe(const uint8_t *head, size_t n)
 {
@@ -244,7 +247,8 @@ static int read_keys(struct reader *r)
             return fail(r->f, FAIL_INPUT, "key '%s' stands twice in the header", key);
         if (read_value(r, &v, key))
             return -1;
-        meta_append(&r->meta, &r->m->arena, key, v);
+        if (strcmp(key, KEY_PADDING) != 0)
+            meta_append(&r->meta, &r->m->arena, key, v);
     }
     return 0;
 }
@@ -563,31 +567,65 @@ static uint64_t lay_out(const struct model *m, struct plan *p, unsigned no, uint
     return n;
 }
 
-static void put_header(struct buffer *b, const struct model *m, const struct plan *p, unsigned no, uint64_t ntensors)
+/* The first file's key of `room` zero bytes; NO_KEY: none. */
+static const uint64_t NO_KEY = UINT64_MAX;
+enum { PADDING_KEY = 8 + sizeof KEY_PADDING - 1 + 4 + 4 + 8 };      /* bytes of the key but for the zeros */
+
+static void put_padding(struct buffer *b, uint64_t room)
+{
+    put_string(b, KEY_PADDING, sizeof KEY_PADDING - 1);
+    put_u32(b, META_ARRAY);
+    put_u32(b, META_UINT8);
+    put_u64(b, room);
+    put_zeros(b, room);
+}
+
+static void put_header(struct buffer *b, const struct model *m, const struct plan *p, unsigned no, uint64_t ntensors, uint64_t room)
 {
     bool split = p->nfiles > 1;
 
     put(b, "GGUF", 4);
     put_u32(b, 3);
     put_u64(b, ntensors);
-    put_u64(b, (no == 0 ? m->meta.n : 0) + (split ? 3 : 0));
+    put_u64(b, (no == 0 ? m->meta.n : 0) + (split ? 3 : 0) + (room != NO_KEY));
     for (size_t i = 0; no == 0 && i < m->meta.n; i++)
         put_key(b, m->meta.entry[i].key, &m->meta.entry[i].value);
     if (split)
         put_split_keys(b, no, p->nfiles, m->ntensors);
+    if (room != NO_KEY)
+        put_padding(b, room);
     for (size_t i = 0; i < m->ntensors; i++)
         if (p->tensor[i].file == no)
             put_tensor(b, &m->tensor[i], p->tensor[i].offset);
 }
 
+/* The room that makes a header, which has `bare` bytes without that key, as long as asked for. */
+static uint64_t room_for(uint64_t bare, uint64_t alignment, const struct plan_options *options)
+{
+    uint64_t wanted = options ? options->head_nbytes : 0;
+
+    if (!wanted)
+        return PLAN_ROOM;
+    if (round_up(bare, alignment) == wanted || bare + PADDING_KEY > wanted)
+        return NO_KEY;
+    return wanted - bare - PADDING_KEY;
+}
+
 /* Only the first file carries general.alignment, so the others are read with the default. */
-static void plan_one(const struct model *m, struct plan *p, unsigned no, uint64_t alignment)
+static void plan_one(const struct model *m, struct plan *p, unsigned no, uint64_t alignment, const struct plan_options *options)
 {
     struct buffer b = { .arena = &p->arena };
     struct plan_file *file = &p->file[no];
     uint64_t nbytes, ntensors = lay_out(m, p, no, alignment, &nbytes);
 
-    put_header(&b, m, p, no, ntensors);
+    put_header(&b, m, p, no, ntensors, NO_KEY);
+    if (no == 0) {
+        uint64_t room = room_for(b.n, alignment, options);
+
+        b.n = room == NO_KEY ? b.n : 0;
+        if (room != NO_KEY)
+            put_header(&b, m, p, no, ntensors, room);
+    }
     put_zeros(&b, round_up(b.n, alignment) - b.n);
     for (size_t i = 0; i < m->ntensors; i++)
         if (p->tensor[i].file == no)
@@ -626,7 +664,7 @@ static int plan_gguf(const struct model *m, const char *out, const struct plan_o
     }
     name_files(p, out);
     for (unsigned no = 0; no < p->nfiles; no++)
-        plan_one(m, p, no, no == 0 ? alignment : DEFAULT_ALIGNMENT);
+        plan_one(m, p, no, no == 0 ? alignment : DEFAULT_ALIGNMENT, options);
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* model.c - sizes of tensors, opening a MODEL, and models whose rows lie in mapped files. */
 #include "formats/model.h"
+#include "formats/patch.h"
 #include "formats/store.h"
 #include "formats/text.h"
 
@@ -320,12 +321,21 @@ static const struct format *format_of_file(const struct file *file)
     return NULL;
 }
 
+static int refuse_half_edited(const char *path, struct fail *f)
+{
+    if (!patch_pending(path))
+        return 0;
+    fail(f, FAIL_INPUT, "has a header that was being edited when the edit was interrupted");
+    fail_hint(f, "put the old one back: bantam metadata list %s", path);
+    return fail_in(f, path);
+}
+
 static struct model *open_file(const char *path, struct fail *f)
 {
     const struct format *format;
     struct file file;
 
-    if (refuse_dangling(path, f) || file_open(&file, path, f))
+    if (refuse_dangling(path, f) || refuse_half_edited(path, f) || file_open(&file, path, f))
         return NULL;
     format = refuse_empty(&file, f) ? NULL : format_of_file(&file);
     file_close(&file);

@@ -126,7 +126,10 @@ struct plan {
 struct plan_options {
     uint64_t split_nbytes;              /* start a new file beyond this many bytes of tensors; 0: one file */
     bool keep_files;                    /* as many files as the source, each with the tensors it has there (tensor.file) */
+    uint64_t head_nbytes;               /* a head of this many bytes where that is possible; 0: with room for later edits */
 };
+
+enum { PLAN_ROOM = 4096 };              /* bytes that a first file's head has to spare, so that keys can be edited in place */
 
 void plan_release(struct plan *);
 

@@ -434,7 +434,16 @@ static uint64_t put_tensors(struct buffer *b, const struct model *m, struct plan
     return at;
 }
 
-static int plan_one(const struct model *m, struct plan *p, unsigned no, struct fail *f)
+/* Blanks at a header's end are the format's own way to leave room. */
+static void put_room(struct buffer *b, unsigned no, const struct plan_options *options)
+{
+    uint64_t wanted = options && options->head_nbytes ? options->head_nbytes : no == 0 ? b->n + PLAN_ROOM : b->n;
+
+    while (b->n < wanted || b->n % 8)
+        put_text(b, " ");
+}
+
+static int plan_one(const struct model *m, struct plan *p, unsigned no, const struct plan_options *options, struct fail *f)
 {
     struct buffer b = { .arena = &p->arena };
     uint64_t ndata, n;
@@ -443,8 +452,7 @@ static int plan_one(const struct model *m, struct plan *p, unsigned no, struct f
     put_metadata(&b, &m->meta);
     ndata = put_tensors(&b, m, p, no);
     put_text(&b, "}");
-    while (b.n % 8)
-        put_text(&b, " ");
+    put_room(&b, no, options);
     n = b.n - 8;
     if (n > MAX_HEADER)
         return fail(f, FAIL_INPUT, "the model needs a header of %" PRIu64 " bytes; safetensors allows %" PRIu64, n, MAX_HEADER);
@@ -507,7 +515,7 @@ static int plan_safetensors(const struct model *m, const char *out, const struct
     plan_shards(p, m, out, options, 1);
     index = name_files(p, out);
     for (unsigned no = 0; no < p->nfiles; no++)
-        if (plan_one(m, p, no, f)) {
+        if (plan_one(m, p, no, options, f)) {
             plan_release(p);
             return -1;
         }

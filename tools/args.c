@@ -35,7 +35,7 @@ static const struct option options[] = {
     { "no-provenance", 0, FLAG, NULL, AT(no_provenance), "leave out the keys that name the importance matrix" },
     { "split-size", 0, SIZE, "N[K|M|G]", AT(split_size), "start another file when one holds N bytes of tensors" },
     { "metadata", 0, LIST, "KEY=TYPE:VALUE", AT(metadata),
-      "set a key; TYPE: str, bool, u8 .. u64, i8 .. i64, f32, f64; repeatable" },
+      "set a key; TYPE: str, file (its text), bool, u8 .. u64, i8 .. i64, f32, f64; repeatable" },
     { "pre-tokenizer", 0, STRING, "NAME", AT(pre_tokenizer), "the kind of pre-tokenizer, instead of recognizing it" },
     { "ignore-key", 0, LIST, "KEY", AT(ignore_key), "a key of config.json that changes nothing in the result; repeatable" },
     { "tensor-type", 0, LIST, "REGEX=TYPE", AT(tensor_type), "tensors whose name matches get TYPE; repeatable" },

@@ -8,6 +8,7 @@
 #include "convert/unrename.h"
 #include "formats/file.h"
 #include "tokenizer/tokenizer.h"
+#include "tools/meta_word.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -15,76 +16,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- --metadata KEY=TYPE:VALUE ---- */
-
-static const struct scalar_name {
-    const char *name;
-    enum meta_type type;
-    double least, most;
-} scalar_names[] = {
-    { "u8", META_UINT8, 0, UINT8_MAX }, { "i8", META_INT8, INT8_MIN, INT8_MAX },
-    { "u16", META_UINT16, 0, UINT16_MAX }, { "i16", META_INT16, INT16_MIN, INT16_MAX },
-    { "u32", META_UINT32, 0, UINT32_MAX }, { "i32", META_INT32, INT32_MIN, INT32_MAX },
-    { "u64", META_UINT64, 0, 0x1p64 }, { "i64", META_INT64, -0x1p63, 0x1p63 },
-    { "f32", META_FLOAT32, -3.4028235e38, 3.4028235e38 }, { "f64", META_FLOAT64, -HUGE_VAL, HUGE_VAL },
-    { "bool", META_BOOL, 0, 1 }, { "str", META_STRING, 0, 0 },
-};
-
-static int parse_bool(const char *text, uint64_t *out)
-{
-    *out = strcmp(text, "true") == 0;
-    return *out || strcmp(text, "false") == 0 ? 0 : -1;
-}
-
-/* The text as a value of that type; -1 when it is none, or does not fit. */
-static int parse_value(const char *text, const struct scalar_name *s, struct meta_value *v)
-{
-    char *end = NULL;
-    double number = strtod(text, &end);
-    bool fits = *text && !*end && number >= s->least && number <= s->most;
-
-    v->type = s->type;
-    errno = 0;
-    switch (s->type) {
-    case META_STRING:
-        v->s = (struct meta_string){ text, strlen(text) };
-        return 0;
-    case META_BOOL:
-        return parse_bool(text, &v->u);
-    case META_FLOAT32: case META_FLOAT64:
-        v->f = s->type == META_FLOAT32 ? (double)(float)number : number;
-        return fits ? 0 : -1;
-    case META_INT8: case META_INT16: case META_INT32: case META_INT64:
-        v->i = strtoll(text, &end, 0);
-        return fits && !*end && !errno ? 0 : -1;
-    default:
-        v->u = strtoull(text, &end, 0);
-        return fits && !*end && !errno ? 0 : -1;
-    }
-}
-
-static int set_metadata(struct model *m, const char *word, struct fail *f)
-{
-    const char *equals = strchr(word, '='), *colon = equals ? strchr(equals, ':') : NULL;
-    struct meta_value value;
-
-    if (!colon || equals == word)
-        return fail(f, FAIL_USAGE, "--metadata wants KEY=TYPE:VALUE, not '%s'", word),
-               fail_hint(f, "for example general.name=str:My model");
-    for (size_t i = 0; i < sizeof scalar_names / sizeof *scalar_names; i++) {
-        const struct scalar_name *s = &scalar_names[i];
-
-        if (strlen(s->name) != (size_t)(colon - equals) - 1 || strncmp(s->name, equals + 1, strlen(s->name)) != 0)
-            continue;
-        if (parse_value(colon + 1, s, &value))
-            return fail(f, FAIL_USAGE, "--metadata: '%s' is no %s", colon + 1, s->name);
-        meta_set(&m->meta, &m->arena, arena_copy(&m->arena, word, (size_t)(equals - word)), value);
-        return 0;
-    }
-    return fail(f, FAIL_USAGE, "--metadata: there is no type '%.*s'", (int)(colon - equals) - 1, equals + 1),
-           fail_hint(f, "str, bool, u8 .. u64, i8 .. i64, f32 or f64");
-}
 
 /* ---- the chain ---- */
 
@@ -304,7 +235,7 @@ static int open_canonical(struct job *j, bool as_converted, struct fail *f)
     if (!j->model || (a->prune_layers && prune(j, f)))
         return -1;
     for (size_t i = 0; i < a->metadata.n; i++)
-        if (set_metadata(j->model, a->metadata.item[i], f))
+        if (meta_word_set(&j->model->meta, &j->model->arena, a->metadata.item[i], f))
             return -1;
     if (j->imatrix && !a->no_provenance)
         imatrix_provenance(j->imatrix, &j->model->meta, &j->model->arena);
