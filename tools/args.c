@@ -50,6 +50,7 @@ static const struct option options[] = {
     { "allow-requantize", 0, FLAG, NULL, AT(allow_requantize), "encode what is quantized already, at a double loss" },
     { "dry-run", 'n', FLAG, NULL, AT(dry_run), "print the plan with the exact size; write nothing" },
     { "force", 'f', FLAG, NULL, AT(force), "replace OUT, at the very end" },
+    { "report", 0, STRING, "OUT.html", AT(report), "a page for people too: one file, without scripts and without network" },
     { "tensors", 0, FLAG, NULL, AT(tensors), "list every tensor" },
     { "hashes", 0, FLAG, NULL, AT(hashes), "list every tensor with the XXH3-128 of its bytes" },
     { "in", 0, STRING, "STORE:NAME", AT(in), "ollama:NAME[:TAG], lmstudio:PUBLISHER/REPO or jan:ID" },
@@ -295,6 +296,8 @@ int args_parse(struct args *a, int argc, char **argv, const struct command **c, 
     bool only_operands = false;
 
     *c = NULL;
+    a->argc = argc;
+    a->argv = argv;
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--version") == 0)
         return 0;
     if (!(*c = command_named(argv[1], f)))

@@ -38,6 +38,9 @@ struct args {
     bool has_max_kld, has_max_ppl_ratio, has_min_top1, has_min_choices_agreement, has_shots;
     const char *choices;
     uint64_t shots;
+    const char *report;
+    int argc;                               /* the words as they were given */
+    char **argv;
     bool as_files;                          /* --static */
     bool no_special, parse_special;
     bool process_output, merge, show;

@@ -1,0 +1,57 @@
+/* plot.h - drawings for a page (html.h), as SVG: axes, lines, numbered points, bars, strips of shades, histograms.
+ *
+ * Each drawing is made twice, for wide and for narrow screens, and the style sheet shows one of them: text keeps its size.
+ * No meaning hangs on color alone: lines differ in dashes, points carry numbers, shades have a scale beside them. */
+#ifndef BANTAM_PLOT_H
+#define BANTAM_PLOT_H
+
+#include "tools/html.h"
+
+enum { PLOT_SERIES = 6 };               /* lines that can be told apart */
+
+struct plot_axis {
+    double low, high;
+    bool log;
+    const char *title;
+};
+
+/* The axis that shows n values, `stride` bytes apart, with round ends; with `log` those above zero. */
+struct plot_axis plot_axis_of(const double *first, size_t n, size_t stride, bool log, const char *title);
+
+struct plot {
+    struct html *html;
+    double width, height, left, right, top, bottom;     /* of the drawing, and its margins */
+    struct plot_axis x, y;
+};
+
+/* Draws once for each of the two widths: calls draw(plot, ctx) between <svg> and </svg>. `label` says to those who do not see it
+ * what the drawing shows. */
+void plot_figure(struct html *, const char *label, double height, void (*draw)(struct plot *, const void *ctx), const void *ctx);
+
+/* To be called from `draw`. Axes first: they say where values lie. */
+void plot_axes(struct plot *, const struct plot_axis *x, const struct plot_axis *y);
+void plot_line(struct plot *, const double *x, const double *y, size_t n, size_t series);
+void plot_point(struct plot *, double x, double y, size_t number, size_t series, const char *title);
+void plot_rule(struct plot *, double x, const char *text);      /* a dashed line across, with a remark */
+void plot_column(struct plot *, double from, double to, double y, size_t series, const char *title);    /* of a histogram */
+
+/* A bar from zero in row `row` of `nrows`, with its name above; low..high is the interval, if high > low. */
+void plot_bar(struct plot *, size_t row, size_t nrows, const char *name, double value, double low, double high, double most, size_t series,
+              const char *text);
+
+/* ---- a grid of shades ---- */
+struct plot_grid {
+    size_t nrows, ncolumns;
+    const char *const *row_name;
+    const double *value;                /* nrows * ncolumns; NAN: no such cell */
+    const char *const *title;           /* of each cell */
+    const char *row_title, *column_title;
+    bool log;
+};
+
+void plot_grid(struct html *, const char *label, const struct plot_grid *);
+
+/* What the lines are: a name for each series. */
+void plot_legend(struct html *, const char *const *name, size_t n);
+
+#endif
