@@ -2,6 +2,7 @@
 #include "formats/file.h"
 #include "tools/canonical.h"
 #include "tools/commands.h"
+#include "tools/report_verify.h"
 #include "tools/verify_result.h"
 #include "tools/verify_static.h"
 
@@ -54,6 +55,8 @@ static int ask(struct args *a, const struct score_models *models, const struct v
 
 static int show(const struct verify_result *r, struct fail *f)
 {
+    if (r->args->report && report_verify(r, f))
+        return -1;
     if (r->args->json)
         return json_print(verify_json(r), f);
     if (r->args->quiet)
@@ -99,7 +102,7 @@ static int run_verify(struct args *a, struct fail *f)
     models.original = canonical_open(a, a->against, &found, f);
     while (models.original && models.n < a->operand.n && (candidate[models.n] = canonical_open(a, a->operand.item[models.n], NULL, f)))
         models.n++;
-    if (models.original && models.n == a->operand.n)
+    if (models.original && models.n == a->operand.n && (!a->report || report_check(a, &models, f) == 0))
         bad = verify(a, &models, found, f);
     for (size_t k = 0; k < models.n; k++)
         model_close(candidate[k]);
@@ -109,7 +112,7 @@ static int run_verify(struct args *a, struct fail *f)
 
 static const char *const verify_options[] = {
     "against", "text", "context", "chunks", "choices", "shots", "max-kld", "max-ppl-ratio", "min-top1", "min-choices-agreement",
-    "static", "imatrix", "verbose", "ignore-key", NULL
+    "report", "force", "static", "imatrix", "verbose", "ignore-key", NULL
 };
 
 const struct command command_verify = {

@@ -21,7 +21,7 @@ static const char style[] =
     "*{box-sizing:border-box}"
     "html{font:100%/1.5 system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',sans-serif;-webkit-text-size-adjust:100%}"
     "body{margin:0;background:var(--bg);color:var(--text)}"
-    "header,main,footer,nav{max-width:62rem;margin:0 auto;padding:0 1rem}"
+    "header,main,footer{max-width:64rem;margin:0 auto;padding:0 1rem}"
     "header{padding-top:1.5rem}footer{padding-bottom:2rem;color:var(--soft);font-size:.875rem;border-top:1px solid var(--line);"
     "padding-top:1rem;margin-top:2rem}"
     "h1{font-size:1.6rem;line-height:1.25;margin:0 0 .5rem;overflow-wrap:anywhere}"
@@ -33,25 +33,28 @@ static const char style[] =
     ".note{color:var(--soft);font-size:.9rem}.good{color:var(--good)}.bad{color:var(--bad);font-weight:600}"
     "a{color:var(--link)}:focus-visible{outline:3px solid var(--link);outline-offset:2px}"
     ".skip{position:absolute;left:-99rem}.skip:focus{position:static}"
-    "nav ul{list-style:none;display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;padding:0;margin:.5rem 0}"
     "code{font-family:ui-monospace,'Cascadia Mono','DejaVu Sans Mono',Menlo,Consolas,monospace;font-size:.9em;overflow-wrap:anywhere}"
     ".scroll{overflow-x:auto;margin:.75rem 0}"
     "table{border-collapse:collapse;font-size:.9rem;min-width:50%}caption{text-align:left;color:var(--soft);padding:.25rem 0;font-size:.9rem}"
     "th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}"
     "thead th{border-bottom:2px solid var(--line);vertical-align:bottom}tbody th{font-weight:400}"
-    ".n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
+    ".n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:pre}"
     "dl{display:grid;grid-template-columns:minmax(7rem,max-content) 1fr;gap:.25rem 1rem;margin:.75rem 0}dt{color:var(--soft)}"
     "dd{margin:0;overflow-wrap:anywhere}"
     "figure{margin:1rem 0}figcaption{color:var(--soft);font-size:.9rem;margin-bottom:.35rem;max-width:46rem}"
     "svg{display:block;max-width:100%;height:auto;font:12px system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',sans-serif}"
     ".narrow{display:none}"
     "@media (max-width:47rem){.wide{display:none}.narrow{display:block}h1{font-size:1.35rem}.verdict{font-size:1.05rem}"
-    "th,td{padding:.3rem .4rem}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.4rem}}"
+    "th,td{padding:.3rem .4rem}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.4rem}"
+    ".cards,.cards tbody,.cards caption{display:block}.cards thead{position:absolute;left:-999rem}"
+    ".cards tr{display:block;border-bottom:1px solid var(--line);padding:.4rem 0}.cards th,.cards td{border:0;padding:.05rem 0}"
+    ".cards th{display:block;font-weight:600}.cards td{display:flex;justify-content:space-between;gap:1rem;text-align:right}"
+    ".cards td::before{content:attr(data-label);color:var(--soft);text-align:left;white-space:normal}.cards td:empty{display:none}}"
     "svg text{fill:var(--text)}svg .soft{fill:var(--soft)}svg .axis{stroke:var(--soft);fill:none}svg .grid{stroke:var(--line);fill:none}"
     "svg .mark{stroke-width:2;fill:none}svg .on{fill:var(--bg);font-weight:700}"
     ".s0{stroke:var(--s0);fill:var(--s0)}.s1{stroke:var(--s1);fill:var(--s1);stroke-dasharray:7 3}"
     ".s2{stroke:var(--s2);fill:var(--s2);stroke-dasharray:2 3}.s3{stroke:var(--s3);fill:var(--s3);stroke-dasharray:9 3 2 3}"
-    ".s4{stroke:var(--s4);fill:var(--s4);stroke-dasharray:14 4}.s5{stroke:var(--s5);fill:var(--s5);stroke-dasharray:1 4}"
+    ".s4{stroke:var(--s4);fill:var(--s4);stroke-dasharray:14 4}.s5{stroke:var(--s5);fill:var(--s5);stroke-dasharray:1 4}.s6{fill:var(--soft)}"
     "svg .dot{stroke-dasharray:none;stroke:var(--bg);stroke-width:1.5}svg .area{stroke-dasharray:none;stroke:none}"
     ".h0{fill:var(--h0)}.h1{fill:var(--h1)}.h2{fill:var(--h2)}.h3{fill:var(--h3)}.h4{fill:var(--h4)}.h5{fill:var(--h5)}"
     ".h6{fill:var(--h6)}.h7{fill:var(--h7)}.h8{fill:var(--h8)}"
@@ -60,7 +63,7 @@ static const char style[] =
     ".multiples{display:grid;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr));gap:1rem}.multiples figure{margin:.25rem 0}"
     "details{margin:.75rem 0;border:1px solid var(--line);border-radius:.25rem;padding:.4rem .75rem}summary{cursor:pointer}"
     "pre{overflow:auto;font-size:.8rem;background:var(--panel);padding:.75rem;max-height:30rem;white-space:pre-wrap;overflow-wrap:anywhere}"
-    "@media print{:root{--bg:#fff;--text:#000;--soft:#444;--line:#bbb;--panel:#fff}html{font-size:10pt}nav,.skip{display:none}"
+    "@media print{:root{--bg:#fff;--text:#000;--soft:#444;--line:#bbb;--panel:#fff}html{font-size:10pt}.skip{display:none}"
     "figure,tr,.verdict{break-inside:avoid}h2,h3{break-after:avoid}.scroll{overflow:visible}pre{max-height:none}"
     "*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}";
 
@@ -238,24 +241,35 @@ void html_table_begin(struct html *h, const char *caption, const struct html_hea
 {
     html_raw(h, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"");
     html_text(h, caption);
-    html_raw(h, "\">\n<table>\n");
+    html_rawf(h, "\">\n<table role=\"table\"%s>\n", n > 3 ? " class=\"cards\"" : "");
     element(h, "caption", caption);
-    html_raw(h, "<thead><tr>");
+    html_raw(h, "<thead role=\"rowgroup\"><tr role=\"row\">");
     for (size_t i = 0; i < n; i++) {
-        html_raw(h, head[i].kind == HTML_NUMBER ? "<th scope=\"col\" class=\"n\">" : "<th scope=\"col\">");
+        html_rawf(h, "<th role=\"columnheader\" scope=\"col\"%s>", head[i].kind == HTML_NUMBER ? " class=\"n\"" : "");
         html_text(h, head[i].title);
         html_raw(h, "</th>");
     }
-    html_raw(h, "</tr></thead>\n<tbody>\n");
+    html_raw(h, "</tr></thead>\n<tbody role=\"rowgroup\">\n");
 }
 
+static void cell_begin(struct html *h, const struct html_head *head, bool first)
+{
+    html_raw(h, first ? "<th role=\"rowheader\" scope=\"row\"" : "<td role=\"cell\" data-label=\"");
+    if (!first) {
+        html_text(h, head->title);
+        html_raw(h, "\"");
+    }
+    html_raw(h, head->kind == HTML_NUMBER ? " class=\"n\">" : ">");
+}
+
+/* On phones a row stands as a card, so each cell brings its column's title; roles keep it a table for screen readers. */
 void html_row(struct html *h, const struct html_head *head, const char *const *cell, size_t n)
 {
-    html_raw(h, "<tr>");
+    html_raw(h, "<tr role=\"row\">");
     for (size_t i = 0; i < n; i++) {
-        html_raw(h, i ? "<td" : "<th scope=\"row\"");
-        html_raw(h, head[i].kind == HTML_NUMBER ? " class=\"n\">" : ">");
-        (head[i].kind == HTML_NAME ? html_name : html_text)(h, cell[i] ? cell[i] : "");
+        cell_begin(h, &head[i], i == 0);
+        if (cell[i] && *cell[i])
+            (head[i].kind == HTML_NAME ? html_name : html_text)(h, cell[i]);
         html_raw(h, i ? "</td>" : "</th>");
     }
     html_raw(h, "</tr>\n");

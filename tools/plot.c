@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-static const double widths[] = { 760, 340 };    /* CSS pixels: a page's column, a phone's */
+static const double widths[] = { 900, 340 };    /* CSS pixels: a page's column, a phone's */
 enum { WIDTHS = sizeof widths / sizeof *widths, SHADES = 9, LETTER = 7 };
 
 /* ---- scales ---- */
@@ -38,7 +38,7 @@ static double nice_step(double range, double most)
 
 struct plot_axis plot_axis_of(const double *first, size_t n, size_t stride, bool log, const char *title)
 {
-    struct plot_axis a = { INFINITY, -INFINITY, log, title };
+    struct plot_axis a = { INFINITY, -INFINITY, log, title, false };
     double step;
 
     for (size_t i = 0; i < n; i++) {
@@ -49,7 +49,7 @@ struct plot_axis plot_axis_of(const double *first, size_t n, size_t stride, bool
         a.high = v > a.high ? v : a.high;
     }
     if (!(a.low <= a.high))
-        return (struct plot_axis){ log ? 0.1 : 0, 1, log, title };
+        return (struct plot_axis){ log ? 0.1 : 0, 1, log, title, false };
     if (log) {
         a.low = pow(10, floor(log10(a.low)));
         a.high = pow(10, ceil(log10(a.high)));
@@ -112,6 +112,7 @@ static void put_ticks(struct plot *p, const struct plot_axis *a, bool vertical)
         return;
     }
     step = nice_step(a->high - a->low, room < 8 ? room : 8);
+    step = a->whole && step < 1 ? 1 : step;
     for (double v = ceil(a->low / step - 1e-9) * step; v <= a->high + 1e-9 * step; v += step)
         put_tick(p, fabs(v) < 1e-9 * step ? 0 : v, vertical);
 }
@@ -167,6 +168,11 @@ void plot_column(struct plot *p, double from, double to, double y, size_t series
     html_raw(p->html, "</rect>");
 }
 
+static size_t class_of(size_t series)
+{
+    return series == PLOT_NEUTRAL ? PLOT_SERIES : series % PLOT_SERIES;
+}
+
 /* As much of a name as fits into `width`, by the usual width of a letter. */
 static const char *cut(struct html *h, const char *s, double width)
 {
@@ -188,7 +194,7 @@ void plot_bar(struct plot *p, size_t row, size_t nrows, const char *name, double
     double room = p->width - 64, scale = most > 0 ? room / most : 0;
 
     put_text(h, 0, y + 13, "start", "", cut(h, name, p->width));
-    html_rawf(h, "<rect class=\"s%zu area\" x=\"0\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"2\"/>", series % PLOT_SERIES, y + 19,
+    html_rawf(h, "<rect class=\"s%zu area\" x=\"0\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"2\"/>", class_of(series), y + 19,
               value * scale > 1 ? value * scale : 1, step - 30 > 4 ? step - 30 : 4);
     if (high > low)
         html_rawf(h, "<path class=\"axis\" style=\"stroke:var(--text)\" d=\"M%.1f %.1fH%.1fm0 -4v8m%.1f 0v-8\"/>", low * scale, y + 19 + (step - 30) / 2,
@@ -219,6 +225,22 @@ static size_t shade_of(const struct plot_axis *a, double v)
     return x < 0 ? 0 : x >= SHADES ? SHADES - 1 : (size_t)x;
 }
 
+/* Of all shades between the least and the largest value; what differs by less than four times is not shown as far apart. */
+static struct plot_axis shades_of(const struct plot_grid *g)
+{
+    struct plot_axis a = { INFINITY, 0, g->log, "", false };
+
+    for (size_t i = 0; i < g->nrows * g->ncolumns; i++)
+        if (g->value[i] > 0) {
+            a.low = g->value[i] < a.low ? g->value[i] : a.low;
+            a.high = g->value[i] > a.high ? g->value[i] : a.high;
+        }
+    if (!(a.low <= a.high))
+        return (struct plot_axis){ 0.1, 1, g->log, "", false };
+    a.low = a.low < a.high / 4 ? a.low : a.high / 4;
+    return a;
+}
+
 static void draw_grid(struct plot *p, const void *ctx)
 {
     const struct plot_grid *g = ctx;
@@ -227,7 +249,7 @@ static void draw_grid(struct plot *p, const void *ctx)
     size_t every = (size_t)ceil(26 / cell);
 
     cell = cell < 40 ? cell : 40;
-    p->y = plot_axis_of(g->value, g->nrows * g->ncolumns, sizeof *g->value, g->log, "");
+    p->y = shades_of(g);
     for (size_t c = 0; c < g->ncolumns; c += every)
         put_text(h, names + ((double)c + 0.5) * cell, 30, "middle", "soft", arena_printf(h->arena, "%zu", c));
     put_text(h, names, 12, "start", "soft", g->column_title);
@@ -259,7 +281,7 @@ static void put_scale(struct html *h, const struct plot_axis *a)
 
 void plot_grid(struct html *h, const char *label, const struct plot_grid *g)
 {
-    struct plot_axis a = plot_axis_of(g->value, g->nrows * g->ncolumns, sizeof *g->value, g->log, "");
+    struct plot_axis a = shades_of(g);
 
     plot_figure(h, label, 44 + 22 * (double)g->nrows, draw_grid, g);
     put_scale(h, &a);

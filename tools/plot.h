@@ -7,12 +7,13 @@
 
 #include "tools/html.h"
 
-enum { PLOT_SERIES = 6 };               /* lines that can be told apart */
+enum { PLOT_SERIES = 6, PLOT_NEUTRAL = 1000 };      /* lines that can be told apart; what is compared with */
 
 struct plot_axis {
     double low, high;
     bool log;
     const char *title;
+    bool whole;                 /* ticks at whole numbers only */
 };
 
 /* The axis that shows n values, `stride` bytes apart, with round ends; with `log` those above zero. */

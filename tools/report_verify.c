@@ -3,6 +3,7 @@
 
 #include "formats/file.h"
 #include "formats/index.h"
+#include "formats/text.h"
 #include "tools/html.h"
 #include "tools/plot.h"
 #include "tools/provenance.h"
@@ -11,6 +12,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { GRIDS = 4, WORST = 12 };
 
@@ -26,11 +28,6 @@ struct report {
 static const char *candidate(const struct report *r, size_t k)
 {
     return candidate_name(r->result, k);
-}
-
-static double gigabytes(const struct model *m)
-{
-    return 1e-9 * (double)model_nbytes(m);
 }
 
 static const char *size_of(struct report *r, uint64_t nbytes)
@@ -63,30 +60,34 @@ struct curve {
     double *size, *loss;
     size_t n;
     double original;
+    const char *unit;
 };
 
 static void draw_curve(struct plot *p, const void *ctx)
 {
     const struct curve *c = ctx;
-    struct plot_axis x = plot_axis_of(c->size, c->n + 1, sizeof *c->size, false, "size in GB"),
+    struct plot_axis x = plot_axis_of(c->size, c->n + 1, sizeof *c->size, false, TEXT(c->report, "size in %s", c->unit)),
                      y = plot_axis_of(c->loss, c->n, sizeof *c->loss, true, "mean KL divergence, each step ten times");
 
     plot_axes(p, &x, &y);
     plot_rule(p, c->original, "the original");
     for (size_t k = 0; k < c->n; k++)
-        plot_point(p, c->size[k], c->loss[k], k + 1, k, TEXT(c->report, "%s: %.3g GB, KL divergence %.3g", candidate(c->report, k), c->size[k], c->loss[k]));
+        plot_point(p, c->size[k], c->loss[k], k + 1, k, TEXT(c->report, "%s: %.3g %s, KL divergence %.3g", candidate(c->report, k), c->size[k], c->unit, c->loss[k]));
 }
 
 static void write_curve(struct report *r)
 {
     const struct verify_result *v = r->result;
     size_t n = r->score->ncandidates;
-    struct curve c = { r, arena_array(&r->arena, double, n + 1), arena_array(&r->arena, double, n), n, gigabytes(v->models->original) };
+    uint64_t original = model_nbytes(v->models->original);
+    double unit = original < 1000000000u ? 1e-6 : 1e-9;
+    struct curve c = { r, arena_array(&r->arena, double, n + 1), arena_array(&r->arena, double, n), n, unit * (double)original,
+                       unit > 1e-8 ? "MB" : "GB" };
 
     if (n < 2)
         return;
     for (size_t k = 0; k < n; k++) {
-        c.size[k] = gigabytes(v->models->candidate[k]);
+        c.size[k] = unit * (double)model_nbytes(v->models->candidate[k]);
         c.loss[k] = r->score->candidate[k].figures.kld.mean;
     }
     c.size[n] = c.original;
@@ -107,14 +108,14 @@ static void write_figures(struct report *r)
 
     html_table_begin(&r->html, "What each candidate cost; \xC2\xB1 is one standard error", head, N);
     html_row(&r->html, head, (const char *const[N]){ "Original", size_of(r, model_nbytes(v->models->original)), "", "", "", "",
-             TEXT(r, "%.4f \xC2\xB1 %.4f", r->score->original.value, r->score->original.stderr_), "", "" }, N);
+             TEXT(r, "%.4f\n\xC2\xB1 %.4f", r->score->original.value, r->score->original.stderr_), "", "" }, N);
     for (size_t k = 0; k < r->score->ncandidates; k++) {
         const struct figures *g = &r->score->candidate[k].figures;
         html_row(&r->html, head, (const char *const[N]){
                  TEXT(r, "%zu. %s", k + 1, candidate(r, k)), size_of(r, model_nbytes(v->models->candidate[k])), TEXT(r, "%.3f %%", 100 * g->top1),
-                 TEXT(r, "%.6f \xC2\xB1 %.6f", g->kld.mean, g->kld.stderr_), TEXT(r, "%.4f", g->kld.p99), TEXT(r, "%.3f", g->kld.max),
-                 TEXT(r, "%.4f \xC2\xB1 %.4f", g->candidate.value, g->candidate.stderr_),
-                 TEXT(r, "%.5f \xC2\xB1 %.5f", g->ratio, g->ratio_stderr), TEXT(r, "%.3f %%", 100 * g->rms_delta_p) }, N);
+                 TEXT(r, "%.6f\n\xC2\xB1 %.6f", g->kld.mean, g->kld.stderr_), TEXT(r, "%.3g", g->kld.p99), TEXT(r, "%.3g", g->kld.max),
+                 TEXT(r, "%.4f\n\xC2\xB1 %.4f", g->candidate.value, g->candidate.stderr_),
+                 TEXT(r, "%.5f\n\xC2\xB1 %.5f", g->ratio, g->ratio_stderr), TEXT(r, "%.3f %%", 100 * g->rms_delta_p) }, N);
     }
     html_table_end(&r->html);
 }
@@ -152,7 +153,7 @@ static struct histogram histogram_of(const struct token_loss *token, size_t n)
 static void draw_histogram(struct plot *p, const void *ctx)
 {
     const struct histogram *h = ctx;
-    struct plot_axis x = { pow(10, bin_low), pow(10, bin_low + BINS * bin_width), true, "KL divergence of one word" },
+    struct plot_axis x = { pow(10, bin_low), pow(10, bin_low + BINS * bin_width), true, "KL divergence of one word", false },
                      y = plot_axis_of(&h->most, 1, sizeof h->most, false, "words, in percent");
 
     plot_axes(p, &x, &y);
@@ -194,6 +195,7 @@ static void draw_layers(struct plot *p, const void *ctx)
     for (size_t i = 0; i < n; i++)
         x[i] = (double)i;
     struct plot_axis across = plot_axis_of(x, n, sizeof *x, false, "layer"), up = plot_axis_of(all, n * lines, sizeof *all, true, "error of the hidden state (nmse)");
+    across.whole = true;
     across.high = n > 1 ? (double)(n - 1) : 1;
     plot_axes(p, &across, &up);
     for (size_t k = 0; k < lines; k++)
@@ -248,7 +250,7 @@ static bool layer_of(const char *name, size_t *layer, const char **kind)
         return false;
     *layer = strtoul(name + 4, &end, 10);
     *kind = end + 1;
-    return *end == '.' && end - name < 12;
+    return *end == '.' && end[1] && end - name < 12;
 }
 
 /* The kinds that lost anything at all, in the order of the file. */
@@ -285,6 +287,9 @@ static void write_grid(struct report *r, size_t k)
         value[(size_t)row * columns + layer] = t->item[i].nmse;
         title[(size_t)row * columns + layer] = TEXT(r, "%s, %s: %.3g", t->item[i].name, t->item[i].type, t->item[i].nmse);
     }
+    for (size_t i = 0; i < kinds.n; i++)
+        if (ends_with(kinds.name[i], ".weight"))
+            kinds.name[i] = arena_copy(&r->arena, kinds.name[i], strlen(kinds.name[i]) - strlen(".weight"));
     html_figure_begin(&r->html, TEXT(r, "%s: error of each tensor as a share of its energy (nmse); stronger is worse. Kinds without any error are left out.",
                                      candidate(r, k)));
     plot_grid(&r->html, TEXT(r, "Error of each tensor of %s by layer; the tables that follow have the same figures", candidate(r, k)), &g);
@@ -354,6 +359,84 @@ static void write_tensors(struct report *r)
     html_section_end(&r->html);
 }
 
+/* ---- by category, and by how sure the original was ---- */
+struct group_bars {
+    const struct report *report;
+    const struct groups *groups;
+    size_t candidates, rows;            /* shown */
+};
+
+static const char *group_name(const struct group *g)
+{
+    return g->about ? g->about : g->name;
+}
+
+static struct figures group_figures(const struct report *r, const struct group *g, size_t k)
+{
+    return figures_of(r->score->token, r->score->candidate[k].token, g->which, g->n);
+}
+
+static void draw_groups(struct plot *p, const void *ctx)
+{
+    const struct group_bars *b = ctx;
+    size_t row = 0;
+
+    p->top = p->bottom = 4;
+    for (size_t i = 0; i < b->groups->n; i++)
+        for (size_t k = 0; b->groups->item[i].n && k < b->candidates; k++, row++) {
+            double same = group_figures(b->report, &b->groups->item[i], k).top1;
+            const char *name = group_name(&b->groups->item[i]);
+            if (b->candidates > 1)
+                name = arena_printf(p->html->arena, "%s: %s", name, candidate(b->report, k));
+            plot_bar(p, row, b->rows, name, same, 0, 0, 1, k, arena_printf(p->html->arena, "%.1f %%", 100 * same));
+        }
+}
+
+static void write_group_table(struct report *r, const struct groups *groups, size_t k)
+{
+    static const struct html_head head[] = {
+        { "Words", HTML_TEXT }, { "Number", HTML_NUMBER }, { "Same next word", HTML_NUMBER }, { "KL divergence", HTML_NUMBER },
+        { "99 % below", HTML_NUMBER }, { "Perplexity, original", HTML_NUMBER }, { "Ratio", HTML_NUMBER },
+    };
+    enum { N = sizeof head / sizeof *head };
+
+    html_table_begin(&r->html, candidate(r, k), head, N);
+    for (size_t i = 0; i < groups->n; i++) {
+        const struct group *g = &groups->item[i];
+        struct figures x = group_figures(r, g, k);
+        if (g->n)
+            html_row(&r->html, head, (const char *const[N]){ group_name(g), TEXT(r, "%zu", g->n), TEXT(r, "%.2f %%", 100 * x.top1),
+                     TEXT(r, "%.6f \xC2\xB1 %.6f", x.kld.mean, x.kld.stderr_), TEXT(r, "%.3g", x.kld.p99), TEXT(r, "%.3f", x.original.value),
+                     TEXT(r, "%.5f", x.ratio) }, N);
+    }
+    html_table_end(&r->html);
+}
+
+static void write_groups(struct report *r, const struct groups *groups, const char *id, const char *title, const char *about)
+{
+    enum { ROWS = 40 };
+    struct group_bars b = { .report = r, .groups = groups, .candidates = r->score->ncandidates };
+    size_t there = 0;
+
+    for (size_t i = 0; i < groups->n; i++)
+        there += groups->item[i].n != 0;
+    if (!there)
+        return;
+    b.candidates = there * b.candidates > ROWS ? ROWS / there : b.candidates;
+    b.rows = there * b.candidates;
+    html_section_begin(&r->html, id, title);
+    html_paragraph(&r->html, about);
+    if (b.rows) {
+        html_figure_begin(&r->html, "How often the next word is the same");
+        plot_figure(&r->html, "Share of words at which both hold the same next one most likely; the tables that follow have the same figures",
+                    8 + 46 * (double)b.rows, draw_groups, &b);
+        html_figure_end(&r->html);
+    }
+    for (size_t k = 0; k < r->score->ncandidates; k++)
+        write_group_table(r, groups, k);
+    html_section_end(&r->html);
+}
+
 /* ---- multiple choice ---- */
 struct bars {
     const struct report *report;
@@ -373,7 +456,7 @@ static void draw_bars(struct plot *p, const void *ctx)
     p->top = p->bottom = 4;
     for (size_t m = 0; m < c->nmodels; m++) {
         struct share s = choices_accuracy(c, m, b->rule, ALL_SUBJECTS);
-        plot_bar(p, m, c->nmodels, model_name(b->report, m), s.value, s.low, s.high, 1, m,
+        plot_bar(p, m, c->nmodels, model_name(b->report, m), s.value, s.low, s.high, 1, m ? m - 1 : PLOT_NEUTRAL,
                  arena_printf(p->html->arena, "%.1f %%", 100 * s.value));
     }
 }
@@ -441,7 +524,7 @@ static void write_choices(struct report *r)
     html_section_begin(&r->html, "choices", "Multiple-choice questions");
     for (int rule = 0; rule < RULES; rule++) {
         struct bars b = { r, (enum choices_rule)rule };
-        html_heading(&r->html, choices_rule_about(b.rule));
+        html_heading(&r->html, TEXT(r, "Picked: %s", choices_rule_about(b.rule)));
         html_figure_begin(&r->html, "Share of right answers; the thin line is the 95 % interval");
         plot_figure(&r->html, "Share of right answers of each model; the table that follows has the same figures", 8 + 46 * (double)c->nmodels, draw_bars, &b);
         html_figure_end(&r->html);
@@ -488,6 +571,8 @@ static void write_provenance(struct report *r)
     p = provenance_begin(&r->html, v->args);
     if (v->args->text)
         provenance_file(&p, "Text", v->args->text);
+    else
+        provenance_item(&p, "Text", "the program's own, which is small: figures are rough");
     provenance_item(&p, "Measured on", TEXT(r, "%zu tokens in %zu chunks of %zu", r->score->tokens, r->score->chunks, r->score->context));
     if (v->args->choices)
         provenance_item(&p, "Questions", v->args->choices);
@@ -502,9 +587,14 @@ static void write_provenance(struct report *r)
 
 int report_check(const struct args *a, const struct score_models *m, struct fail *f)
 {
+    struct arena tmp = {0};
+
     if (!a->force && path_exists(a->report))
         return fail(f, FAIL_USAGE, "'%s' exists already", a->report), fail_hint(f, "--force replaces it");
-    if (model_spared(m->original, a->report, f))
+    if (access(path_dir(&tmp, a->report), W_OK) != 0)
+        fail_errno(f, "'%s' cannot be written", a->report);
+    arena_release(&tmp);
+    if (failed(f) || model_spared(m->original, a->report, f))
         return -1;
     for (size_t k = 0; k < m->n; k++)
         if (model_spared(m->candidate[k], a->report, f))
@@ -523,6 +613,9 @@ int report_verify(const struct verify_result *v, struct fail *f)
     write_verdicts(&r);
     write_loss(&r);
     write_choices(&r);
+    write_groups(&r, &v->text->categories, "categories", "By kind of text", "The same figures for each kind of text alone.");
+    write_groups(&r, &v->confidence, "confidence", "Where the original was sure",
+                 "What the original was sure of should stay; where it hesitated, another word may be as good.");
     write_spread(&r);
     write_layers(&r);
     write_tensors(&r);
