@@ -61,7 +61,8 @@ static void settle(struct account *a, enum account_kind kind, const char *name, 
 {
     struct account_entry *e = kind == ACCOUNT_TENSOR ? find_tensor(a, name) : NULL;
 
-    to = arena_strdup(&a->arena, to);
+    to = e && e->fate == ACCOUNT_USED && fate == ACCOUNT_USED ? arena_printf(&a->arena, "%s, %s", e->to, to)       /* parts of it */
+                                                              : arena_strdup(&a->arena, to);
     how = how ? arena_strdup(&a->arena, how) : NULL;
     if (e)
         fix(e, fate, to, how);

@@ -202,13 +202,19 @@ int arch_check_shape(const struct meta *m, const char *name, const struct name_m
                      bool theirs, const char *implied_by, struct fail *f)
 {
     bool turned = theirs && map->layout == LAYOUT_TRANSPOSED && !bias, stacked = map->layout == LAYOUT_EXPERTS || map->layout == LAYOUT_EXPERTS_TRANSPOSED;
-    uint64_t want[2] = { arch_dim(m, name, turned ? map->cols : map->rows), bias ? 0 : arch_dim(m, name, turned ? map->rows : map->cols) };
+    bool half = map->layout == LAYOUT_STACKED_FIRST || map->layout == LAYOUT_STACKED_SECOND, deep = half || map->layout == LAYOUT_STACKED;
+    uint64_t want[3] = { arch_dim(m, name, turned ? map->cols : map->rows), bias ? 0 : arch_dim(m, name, turned ? map->rows : map->cols) };
+    if (deep) {
+        want[2] = want[1];
+        want[1] = want[0] << (theirs && half);
+        want[0] = arch_dim(m, name, DIM_EXPERTS);
+    }
     if (stacked && __builtin_mul_overflow(want[0], arch_dim(m, name, DIM_EXPERTS), &want[0]))
         want[0] = 0;
-    int rank = !bias && map->cols != DIM_NONE ? 2 : 1;
+    int rank = deep ? 3 : !bias && map->cols != DIM_NONE ? 2 : 1;
     char got_text[200], want_text[60];
 
-    if (t->rank == rank && t->shape[0] == want[0] && (rank == 1 || t->shape[1] == want[1]))
+    if (t->rank == rank && t->shape[0] == want[0] && (rank == 1 || t->shape[1] == want[1]) && (rank < 3 || t->shape[2] == want[2]))
         return 0;
     print_shape(got_text, sizeof got_text, t->rank, t->shape);
     print_shape(want_text, sizeof want_text, rank, want);

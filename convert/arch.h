@@ -22,6 +22,8 @@ enum layout {                   /* how the rows of an output tensor derive from 
     LAYOUT_PLUS_ONE,                    /* 1 is added to each weight */
     LAYOUT_EXPERTS,                     /* experts one below the other -> one matrix behind the other, rank 3 */
     LAYOUT_EXPERTS_TRANSPOSED,          /* ... where columns become rows in each */
+    LAYOUT_STACKED,                     /* experts as one matrix behind the other already, rank 3 */
+    LAYOUT_STACKED_FIRST, LAYOUT_STACKED_SECOND,        /* ... of whose rows this half is wanted */
 };
 
 /* A dimension of a weight, as the canonical metadata implies it (arch_dim). */
@@ -71,7 +73,7 @@ struct key_demand {
 /* Their name, our name (both without ".weight"/".bias"; {L} stands for the layer), layout fix, our shape (outermost
  * first). With {E}, the number of an expert, in `theirs`, `rows` x `cols` is one expert's shape, and ours stacks all of a layer in a
  * tensor of rank 3; the stacks of a layer follow each other in the table's order, where the last expert's tensor stands.
- * `bare`: theirs has no ".weight". The rest are conditions "[!]KEY[=true]": the config key is true (not true, with '!'); an absent key counts as
+ * One of their names may stand in several rows, which each take a part of it. `bare`: theirs has no ".weight". The rest are conditions "[!]KEY[=true]": the config key is true (not true, with '!'); an absent key counts as
  * false, or as true with "=true". `bias`: a ".bias" of `rows` items exists; NULL: never. `tied`: the tensor is
  * optional; NULL: never. `when`: the row applies; NULL: always. */
 struct name_map {
@@ -82,6 +84,10 @@ struct name_map {
     bool bare;
 };
 #define ALWAYS "=true"
+/* A condition on the tensors instead: experts are fused as transformers 5 does when it is told not to save the original format, or
+ * are not. */
+#define FUSED "@fused"
+#define NOT_FUSED "!@fused"
 
 /* Another spelling of the same thing: of a config key, or of the beginning of tensor names. */
 struct spelling {

@@ -235,6 +235,8 @@ bool config_true(const struct conversion *c, const char *condition)
     if (!condition)
         return false;
     key = condition_key(condition, &n);
+    if (*key == '@')
+        return c->fused == (*condition != '!');
     item = n ? find_path(c->config, key, n) : NULL;
     return (item ? cJSON_IsTrue(item) : key[n] == '=') == (*condition != '!');
 }
@@ -244,7 +246,7 @@ void config_condition(struct conversion *c, const char *condition, const char *t
     size_t n = 0;
     const char *key = condition ? condition_key(condition, &n) : NULL;
 
-    if (n)
+    if (n && *key != '@')
         config_use(c, arena_copy(c->arena, key, n), to, NULL);
 }
 

@@ -25,6 +25,7 @@ struct conversion {
     cJSON *config;              /* one object: what describes the text model, under the names of today */
     struct account *account;
     struct arena *arena;        /* of the canonical model: owns keys and generated data */
+    bool fused;                 /* the condition @fused: how the source keeps its experts */
     struct meta meta;           /* canonical keys so far */
     struct meta early;          /* those that come before all but general.architecture */
     struct meta hints;          /* model.hints */

@@ -35,6 +35,11 @@ const char *regroup_how(const struct regroup *g, struct arena *a)
         return arena_printf(a, "%" PRIu64 " experts taken apart", g->experts);
     case LAYOUT_EXPERTS_TRANSPOSED:
         return arena_printf(a, "%" PRIu64 " experts taken apart and transposed", g->experts);
+    case LAYOUT_STACKED:
+        break;
+    case LAYOUT_STACKED_FIRST:
+    case LAYOUT_STACKED_SECOND:
+        return arena_printf(a, "the rows of %" PRIu64 " experts halved", g->experts);
     }
     return NULL;
 }
@@ -65,6 +70,8 @@ int regroup_tensor(const struct regroup *g, const struct tensor *t, struct tenso
         out->shape[1] = t->shape[1];
         out->shape[2] = t->shape[0] / g->experts;
     }
+    if (g->layout == LAYOUT_STACKED_FIRST || g->layout == LAYOUT_STACKED_SECOND)
+        out->shape[1] /= 2;
     if (g->layout == LAYOUT_PLUS_ONE)
         out->type = qtype_named("f32");
     if (t->type->block != 1 && (g->layout == LAYOUT_TRANSPOSED || g->layout == LAYOUT_EXPERTS_TRANSPOSED || (g->layout != LAYOUT_SAME && t->rank == 1)))
@@ -209,6 +216,28 @@ static const void *group_rows(const struct regroup *g, struct model *inner, cons
     return out;
 }
 
+/* Of blocks of `height` rows every second is wanted, from block `at` on. */
+static const void *half_rows(struct model *inner, const struct tensor *t, uint64_t height, uint64_t at, uint64_t first, uint64_t n,
+                             struct arena *tmp, struct fail *f)
+{
+    size_t nbytes = tensor_row_bytes(t);
+    uint8_t *out;
+
+    if (n && first / height == (first + n - 1) / height)
+        return model_rows(inner, t, (first / height * 2 + at) * height + first % height, n, tmp, f);
+    out = arena_raw(tmp, n * nbytes);
+    for (uint64_t done = 0, part; done < n; done += part) {
+        uint64_t row = first + done, left = height - row % height;
+        const void *in;
+        part = left < n - done ? left : n - done;
+        in = model_rows(inner, t, (row / height * 2 + at) * height + row % height, part, tmp, f);
+        if (!in)
+            return NULL;
+        memcpy(out + done * nbytes, in, part * nbytes);
+    }
+    return out;
+}
+
 /* ---- values ---- */
 /* In the precision that the reference computes in: that of the source if it is f16, float32 otherwise. */
 static const void *shifted_rows(const struct regroup *g, struct model *inner, const struct tensor *t, uint64_t first, uint64_t n,
@@ -232,7 +261,11 @@ const void *regroup_rows(const struct regroup *g, struct model *inner, const str
     switch (g->layout) {
     case LAYOUT_SAME:
     case LAYOUT_EXPERTS:
+    case LAYOUT_STACKED:
         break;
+    case LAYOUT_STACKED_FIRST:
+    case LAYOUT_STACKED_SECOND:
+        return half_rows(inner, t, t->shape[1] / 2, g->layout == LAYOUT_STACKED_SECOND, first, n, tmp, f);
     case LAYOUT_EXPERTS_TRANSPOSED:
         return transposed_rows(g->transposer, inner, t, g->experts, first, n, tmp, f);
     case LAYOUT_ROPE_Q:

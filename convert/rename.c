@@ -223,9 +223,10 @@ static int place_tensor(struct mapping *g, const struct tensor *t, struct fail *
             return 0;
         }
     for (const struct name_map *map = g->c->arch->tensors; map->theirs; map++)
-        if (map->bare == bare && (!map->when || config_true(g->c, map->when)) && arch_match(map->theirs, name, n, &at))
-            return map_place(g, map, t, at, bias, f);
-    return 0;                                               /* stays pending */
+        if (map->bare == bare && (!map->when || config_true(g->c, map->when)) && arch_match(map->theirs, name, n, &at) &&
+            map_place(g, map, t, at, bias, f))
+            return -1;
+    return 0;                                               /* what no row took stays pending */
 }
 
 /* Of a name with {E}, the first expert of a layer that was not found; g->experts: none is missing. */
@@ -306,8 +307,8 @@ static int prepare(struct mapping *g, struct fail *f)
 {
     uint64_t most = g->r->inner->ntensors, kinds = 0;
 
-    for (; g->c->arch->tensors[g->nnames].theirs; g->nnames++)
-        kinds += is_expert(&g->c->arch->tensors[g->nnames]);
+    for (const struct name_map *map = g->c->arch->tensors; map->theirs; map++, g->nnames++)
+        kinds += is_expert(map) && (!map->when || config_true(g->c, map->when));
     if (g->layers == 0 || g->layers > most)
         return fail(f, FAIL_INPUT, "num_hidden_layers is %" PRIu64 ", and the weight files hold %" PRIu64 " tensors", g->layers, most);
     g->experts = arch_dim(&g->c->meta, g->c->arch->name, DIM_EXPERTS);
@@ -325,7 +326,7 @@ static int prepare(struct mapping *g, struct fail *f)
 static int map_tensors(struct renamed *r, struct conversion *c, struct fail *f)
 {
     struct mapping g = { .r = r, .c = c, .layers = meta_u64(&c->meta, config_key(c, "{arch}.block_count"), 0) };
-    size_t most = r->inner->ntensors + c->ngenerated;
+    size_t most = 2 * r->inner->ntensors + c->ngenerated;       /* at most two come of one */
     struct ordered *o = order_tensors(r->inner, c->arena);
 
     if (prepare(&g, f))
@@ -455,6 +456,17 @@ static int set_vocabulary(struct renamed *r, struct conversion *c, const struct 
     return 0;
 }
 
+/* Does the source keep the experts of a layer in two tensors? */
+static bool is_fused(const struct model *m)
+{
+    static const char name[] = ".experts.gate_up_proj";
+
+    for (size_t i = 0; i < m->ntensors; i++)
+        if (is_like(m->tensor[i].name, name))
+            return true;
+    return false;
+}
+
 /* The keys on which the presence of tensors depends. */
 static void use_conditions(struct conversion *c)
 {
@@ -495,6 +507,7 @@ static int convert(struct renamed *r, const struct rename_options *o, struct acc
     if (config_keys(&c, f))
         return fail_in(f, path);
     use_conditions(&c);
+    c.fused = is_fused(r->inner);
     if (account_check(account, f))
         return fail_in(f, path);
     if (map_tensors(r, &c, f))

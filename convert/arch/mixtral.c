@@ -31,10 +31,12 @@ static const struct name_map tensors[] = {
     ENDS_ROWS(LAYOUT_SAME, "tie_word_embeddings"),
     NORM_ROWS(LAYOUT_SAME),
     ATTENTION_ROWS(LAYOUT_ROPE_Q, LAYOUT_ROPE_K, NULL, NULL),
-    { "model.layers.{L}.block_sparse_moe.gate", "blk.{L}.ffn_gate_inp", .layout = LAYOUT_SAME, DIM_EXPERTS, DIM_EMBD },
-    { "model.layers.{L}.block_sparse_moe.experts.{E}.w1", "blk.{L}.ffn_gate_exps", .layout = LAYOUT_SAME, DIM_FF, DIM_EMBD },
-    { "model.layers.{L}.block_sparse_moe.experts.{E}.w2", "blk.{L}.ffn_down_exps", .layout = LAYOUT_SAME, DIM_EMBD, DIM_FF },
-    { "model.layers.{L}.block_sparse_moe.experts.{E}.w3", "blk.{L}.ffn_up_exps", .layout = LAYOUT_SAME, DIM_FF, DIM_EMBD },
+    { "model.layers.{L}.block_sparse_moe.gate", "blk.{L}.ffn_gate_inp", .layout = LAYOUT_SAME, DIM_EXPERTS, DIM_EMBD, .when = NOT_FUSED },
+    { "model.layers.{L}.block_sparse_moe.experts.{E}.w1", "blk.{L}.ffn_gate_exps", .layout = LAYOUT_SAME, DIM_FF, DIM_EMBD, .when = NOT_FUSED },
+    { "model.layers.{L}.block_sparse_moe.experts.{E}.w2", "blk.{L}.ffn_down_exps", .layout = LAYOUT_SAME, DIM_EMBD, DIM_FF, .when = NOT_FUSED },
+    { "model.layers.{L}.block_sparse_moe.experts.{E}.w3", "blk.{L}.ffn_up_exps", .layout = LAYOUT_SAME, DIM_FF, DIM_EMBD, .when = NOT_FUSED },
+    { "model.layers.{L}.mlp.gate", "blk.{L}.ffn_gate_inp", .layout = LAYOUT_SAME, DIM_EXPERTS, DIM_EMBD, .when = FUSED },
+    FUSED_EXPERT_ROWS(DIM_FF),
     {0}
 };
 

@@ -16,7 +16,7 @@ SIZES = dict(vocab_size=6, hidden_size=8, intermediate_size=6, num_hidden_layers
              max_position_embeddings=64, bos_token_id=1, eos_token_id=2)
 
 
-def make(name, model, config, shard=None, **settings):
+def make(name, model, config, shard=None, fused=False, **settings):
     torch.manual_seed(sum(map(ord, name)))
     m = model(config(**settings)).to(torch.bfloat16)
     with torch.no_grad():
@@ -24,7 +24,7 @@ def make(name, model, config, shard=None, **settings):
             p.copy_(torch.randn(p.shape).to(torch.bfloat16))
     path = os.path.join(OUT, name)
     shutil.rmtree(path, ignore_errors=True)
-    m.save_pretrained(path, **({'max_shard_size': shard} if shard else {}))
+    m.save_pretrained(path, save_original_format=not fused, **({'max_shard_size': shard} if shard else {}))
     generation = os.path.join(path, 'generation_config.json')
     if os.path.exists(generation):
         os.remove(generation)
@@ -73,6 +73,14 @@ make('qwen2moe', Qwen2MoeForCausalLM, Qwen2MoeConfig, num_experts=3, num_experts
 make('dbrx', DbrxForCausalLM, DbrxConfig, d_model=8, n_heads=2, n_layers=2, max_seq_len=64, vocab_size=6, bos_token_id=1, eos_token_id=2,
      rope_parameters={'rope_type': 'default', 'rope_theta': 50000.0}, attn_config=dict(clip_qkv=3.5, kv_n_heads=1, rope_theta=50000.0),
      ffn_config=dict(ffn_hidden_size=6, hidden_size=8, moe_num_experts=3, moe_top_k=2, moe_jitter_eps=None))
+make('fused-qwen2moe', Qwen2MoeForCausalLM, Qwen2MoeConfig, fused=True, num_experts=3, num_experts_per_tok=2, moe_intermediate_size=4,
+     shared_expert_intermediate_size=10, **SIZES)
+make('fused-qwen3moe', Qwen3MoeForCausalLM, Qwen3MoeConfig, fused=True, num_experts=5, num_experts_per_tok=2, moe_intermediate_size=6,
+     head_dim=6, norm_topk_prob=True, tie_word_embeddings=True, **SIZES)
 grok()
-for name in ('mixtral', 'qwen3moe', 'qwen2moe', 'dbrx', 'grok'):
+for name in ('mixtral', 'qwen3moe', 'qwen2moe', 'dbrx', 'grok', 'fused-qwen2moe', 'fused-qwen3moe'):
     convert(name)
+for fused in False, True:       # the converter knows no fused Mixtral: the reference is that of the same weights in the usual form
+    make('fused-mixtral', MixtralForCausalLM, MixtralConfig, fused=fused, num_local_experts=5, num_experts_per_tok=2, **SIZES)
+    if not fused:
+        convert('fused-mixtral')
