@@ -75,13 +75,15 @@ struct key_demand {
  * tensor of rank 3; the stacks of a layer follow each other in the table's order, where the last expert's tensor stands.
  * One of their names may stand in several rows, which each take a part of it. `bare`: theirs has no ".weight". The rest are conditions "[!]KEY[=true]": the config key is true (not true, with '!'); an absent key counts as
  * false, or as true with "=true". `bias`: a ".bias" of `rows` items exists; NULL: never. `tied`: the tensor is
- * optional; NULL: never. `when`: the row applies; NULL: always. */
+ * optional; NULL: never. `when`: the row applies; NULL: always. `layers`: to which ones. */
+enum layer_kind { LAYERS_ALL, LAYERS_SPARSE, LAYERS_DENSE };        /* of a mixture, those with experts and those without */
 struct name_map {
     const char *theirs, *ours;
     enum layout layout;
     enum dim rows, cols;
     const char *bias, *tied, *when;
     bool bare;
+    enum layer_kind layers;
 };
 #define ALWAYS "=true"
 /* A condition on the tensors instead: experts are fused as transformers 5 does when it is told not to save the original format, or

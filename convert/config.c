@@ -34,6 +34,8 @@ static const struct {
       "begin_suppress_tokens generation_config max_new_tokens" },
 };
 
+enum { MAX_LAYERS = 1 << 20 };
+
 /* Asked of every family. */
 static const struct key_demand common_demands[] = {
     { "is_encoder_decoder", "false" },
@@ -376,6 +378,32 @@ int put_rope_dims(struct conversion *c, const struct key_map *k, struct fail *f)
     (void)k;
     (void)f;
     meta_set_u32(&c->meta, c->arena, config_key(c, "{arch}.rope.dimension_count"), (uint32_t)dim);
+    return 0;
+}
+
+int put_dense_layers(struct conversion *c, const struct key_map *k, struct fail *f)
+{
+    static const char to[] = "which layers have experts", how[] = "llama.cpp's programs only open models in which all have";
+    uint64_t layers = meta_u64(&c->meta, config_key(c, "{arch}.block_count"), 0), index;
+    const cJSON *list = config_use(c, "mlp_only_layers", to, how), *item;
+    uint32_t step = 1;
+    bool found;
+
+    (void)k;
+    if (config_u32(c, "decoder_sparse_step", to, &step, &found, f))
+        return -1;
+    if (!step || (list && !cJSON_IsArray(list)))
+        return fail(f, FAIL_INPUT, step ? "'mlp_only_layers' in config.json is no list" : "'decoder_sparse_step' in config.json is 0");
+    if ((step == 1 && !cJSON_GetArraySize(list)) || layers > MAX_LAYERS)         /* too many are refused with the tensors */
+        return 0;
+    c->dense = arena_array(c->arena, uint8_t, layers);
+    for (uint64_t i = 0; i < layers; i++)
+        c->dense[i] = (i + 1) % step != 0;
+    cJSON_ArrayForEach(item, list) {
+        if (!json_u64(item, &index) || index >= layers)
+            return fail(f, FAIL_INPUT, "'mlp_only_layers' in config.json names a layer that there is not");
+        c->dense[index] = 1;
+    }
     return 0;
 }
 

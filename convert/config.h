@@ -25,6 +25,7 @@ struct conversion {
     cJSON *config;              /* one object: what describes the text model, under the names of today */
     struct account *account;
     struct arena *arena;        /* of the canonical model: owns keys and generated data */
+    uint8_t *dense;             /* of each layer of a mixture: it has no experts; NULL: all have */
     bool fused;                 /* the condition @fused: how the source keeps its experts */
     struct meta meta;           /* canonical keys so far */
     struct meta early;          /* those that come before all but general.architecture */
@@ -82,6 +83,8 @@ int check_layer_types(struct conversion *, const struct key_map *, struct fail *
 int put_window(struct conversion *, const struct key_map *, struct fail *);
 /* ... only with 'use_sliding_window', of the layers that 'layer_types' names, or those from 'max_window_layers' on. */
 int put_switched_window(struct conversion *, const struct key_map *, struct fail *);
+/* 'mlp_only_layers' and 'decoder_sparse_step' of Qwen's mixtures: which layers have no experts. Wants block_count before it. */
+int put_dense_layers(struct conversion *, const struct key_map *, struct fail *);
 /* general.file_type: holds the place, model_quantize sets the value. */
 int put_file_type(struct conversion *, const struct key_map *, struct fail *);
 

@@ -126,6 +126,14 @@ static int map_tensor(struct mapping *g, const struct name_map *map, const struc
     return 0;
 }
 
+/* Does the row apply to this layer? */
+static bool has_layer(const struct mapping *g, const struct name_map *map, uint64_t layer)
+{
+    bool dense = g->c->dense && g->c->dense[layer];
+
+    return map->layers == LAYERS_ALL || (map->layers == LAYERS_DENSE) == dense;
+}
+
 static bool is_expert(const struct name_map *map)
 {
     return strstr(map->theirs, "{E}") != NULL;
@@ -183,6 +191,8 @@ static int map_place(struct mapping *g, const struct name_map *map, const struct
     if (at.layer >= g->layers)
         return fail(f, FAIL_INPUT, "tensor '%s' belongs to layer %" PRIu64 ", but num_hidden_layers is %" PRIu64, t->name, at.layer,
                     g->layers);
+    if (!has_layer(g, map, at.layer))
+        return 0;                                           /* stays pending */
     return (is_expert(map) ? map_expert : map_tensor)(g, map, t, at, bias, f);
 }
 
@@ -252,7 +262,7 @@ static int check_missing(struct mapping *g, struct fail *f)
             for (int bias = 0; bias < 2; bias++) {
                 struct place at = { layer, is_expert(map) && !bias ? missing_expert(g, i, layer) : 0 };
                 bool wanted = bias ? config_true(g->c, map->bias) : !config_true(g->c, map->tied);
-                if (!wanted || (map->when && !config_true(g->c, map->when)) ||
+                if (!wanted || !has_layer(g, map, layer) || (map->when && !config_true(g->c, map->when)) ||
                     (is_expert(map) ? at.expert == g->experts : g->found[(i * g->layers + layer) * 2 + (size_t)bias]))
                     continue;
                 fail(f, FAIL_INPUT, "tensor '%s' is missing", arch_spell(g->c->arena, map->theirs, at, bias ? ".bias" : map->bare ? "" : ".weight"));

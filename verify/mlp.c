@@ -83,8 +83,8 @@ int stream_mlp(struct stream *s, const struct layer *l, const float *in, float *
 
     if (stream_norm(s, &l->ffn_norm, in, n, y, f) != 0)
         return -1;
-    if (s->block.has & HAS_EXPERTS ? mixture(s, l, y, n, f)
-                                   : mlp(s, l->mlp, 0, y, n, stream_buffer(s, n, 2 * s->length[HIDDEN]), y, f))
+    if (l->router.w ? mixture(s, l, y, n, f)
+                    : mlp(s, l->mlp, 0, y, n, stream_buffer(s, n, 2 * s->length[HIDDEN]), y, f))
         return -1;
     if (stream_norm(s, &l->ffn_post_norm, y, n, y, f) != 0)
         return -1;

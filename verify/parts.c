@@ -98,12 +98,16 @@ static int find_stack(struct stream *s, const char *stem, size_t rows, size_t wi
 static int find_layer(struct stream *s, size_t index, struct fail *f)
 {
     struct layer *l = &s->layer[index];
+    unsigned has = s->block.has;
 
+    if (!model_tensor(s->model, arena_printf(&s->arena, "blk.%zu.ffn_gate_inp.weight", index)) &&
+        model_tensor(s->model, arena_printf(&s->arena, "blk.%zu.ffn_down.weight", index)))
+        has &= ~(unsigned)HAS_EXPERTS;              /* some layers of a mixture may be dense */
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         const struct part *p = &parts[i];
         const char *stem = arena_printf(&s->arena, "blk.%zu.%s", index, p->name);
         struct affine *a = (struct affine *)((char *)l + p->at);
-        if ((p->flags & GATED && s->block.mlp != MLP_GATED) || (s->block.has & p->with) != p->with || s->block.has & p->without)
+        if ((p->flags & GATED && s->block.mlp != MLP_GATED) || (has & p->with) != p->with || has & p->without)
             continue;
         if (p->flags & STACK ? find_stack(s, stem, s->length[p->whole], s->length[p->width], a, f)
                              : find_affine(s, stem, s->length[p->whole], s->length[p->width], p->flags, a, f))

@@ -13,6 +13,7 @@ static const struct key_map keys[] = {
     { .from = "moe_intermediate_size", .to = "{arch}.expert_feed_forward_length", .type = META_UINT32 },
     { .from = "shared_expert_intermediate_size", .to = "{arch}.expert_shared_feed_forward_length", .type = META_UINT32 },
     HIDDEN_VOCABULARY_KEY,
+    { .put = put_dense_layers },
     {0}
 };
 
@@ -23,8 +24,6 @@ static const struct key_demand demands[] = {
     { "layer_types", "full_attention" },
     { "use_mrope", "false" },
     { "is_causal", "true" },
-    { "decoder_sparse_step", "1" },
-    { "mlp_only_layers", "" },
     { "norm_topk_prob", "false" },
     {0}
 };
@@ -34,10 +33,14 @@ static const struct name_map tensors[] = {
     NORM_ROWS(LAYOUT_SAME),
     ATTENTION_ROWS(LAYOUT_SAME, LAYOUT_SAME, "qkv_bias=true", NULL),
     QWEN_EXPERT_ROWS,
-    { "model.layers.{L}.mlp.shared_expert.gate_proj", "blk.{L}.ffn_gate_shexp", .layout = LAYOUT_SAME, DIM_FF_SHARED, DIM_EMBD },
-    { "model.layers.{L}.mlp.shared_expert.up_proj", "blk.{L}.ffn_up_shexp", .layout = LAYOUT_SAME, DIM_FF_SHARED, DIM_EMBD },
-    { "model.layers.{L}.mlp.shared_expert.down_proj", "blk.{L}.ffn_down_shexp", .layout = LAYOUT_SAME, DIM_EMBD, DIM_FF_SHARED },
-    { "model.layers.{L}.mlp.shared_expert_gate", "blk.{L}.ffn_gate_inp_shexp", .layout = LAYOUT_SAME, DIM_ONE, DIM_EMBD },
+    { "model.layers.{L}.mlp.shared_expert.gate_proj", "blk.{L}.ffn_gate_shexp", .layout = LAYOUT_SAME, DIM_FF_SHARED, DIM_EMBD,
+      .layers = LAYERS_SPARSE },
+    { "model.layers.{L}.mlp.shared_expert.up_proj", "blk.{L}.ffn_up_shexp", .layout = LAYOUT_SAME, DIM_FF_SHARED, DIM_EMBD,
+      .layers = LAYERS_SPARSE },
+    { "model.layers.{L}.mlp.shared_expert.down_proj", "blk.{L}.ffn_down_shexp", .layout = LAYOUT_SAME, DIM_EMBD, DIM_FF_SHARED,
+      .layers = LAYERS_SPARSE },
+    { "model.layers.{L}.mlp.shared_expert_gate", "blk.{L}.ffn_gate_inp_shexp", .layout = LAYOUT_SAME, DIM_ONE, DIM_EMBD,
+      .layers = LAYERS_SPARSE },
     {0}
 };
 

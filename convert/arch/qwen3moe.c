@@ -23,6 +23,7 @@ static const struct key_map keys[] = {
     { .put = put_file_type },
     { .from = "moe_intermediate_size", .to = "{arch}.expert_feed_forward_length", .type = META_UINT32 },
     HIDDEN_VOCABULARY_KEY,
+    { .put = put_dense_layers },
     {0}
 };
 
@@ -33,8 +34,6 @@ static const struct key_demand demands[] = {
     { "layer_types", "full_attention" },
     { "use_mrope", "false" },
     { "is_causal", "true" },
-    { "decoder_sparse_step", "1" },
-    { "mlp_only_layers", "" },
     {0}
 };
 

@@ -35,22 +35,28 @@
 
 /* A router and experts in the place of MLP_ROWS; the order of the last three is that in which converters write them. */
 #define QWEN_EXPERT_ROWS \
-    { "model.layers.{L}.mlp.gate", "blk.{L}.ffn_gate_inp", .layout = LAYOUT_SAME, DIM_EXPERTS, DIM_EMBD }, \
+    { "model.layers.{L}.mlp.gate", "blk.{L}.ffn_gate_inp", .layout = LAYOUT_SAME, DIM_EXPERTS, DIM_EMBD, .layers = LAYERS_SPARSE }, \
     { "model.layers.{L}.mlp.experts.{E}.down_proj", "blk.{L}.ffn_down_exps", .layout = LAYOUT_SAME, DIM_EMBD, DIM_FF_EXPERT, \
-      .when = NOT_FUSED }, \
+      .when = NOT_FUSED, .layers = LAYERS_SPARSE }, \
     { "model.layers.{L}.mlp.experts.{E}.gate_proj", "blk.{L}.ffn_gate_exps", .layout = LAYOUT_SAME, DIM_FF_EXPERT, DIM_EMBD, \
-      .when = NOT_FUSED }, \
+      .when = NOT_FUSED, .layers = LAYERS_SPARSE }, \
     { "model.layers.{L}.mlp.experts.{E}.up_proj", "blk.{L}.ffn_up_exps", .layout = LAYOUT_SAME, DIM_FF_EXPERT, DIM_EMBD, \
-      .when = NOT_FUSED }, \
-    FUSED_EXPERT_ROWS(DIM_FF_EXPERT)
+      .when = NOT_FUSED, .layers = LAYERS_SPARSE }, \
+    FUSED_EXPERT_ROWS(DIM_FF_EXPERT), \
+    DENSE_LAYER_ROWS
 /* The experts of a layer in two tensors. */
 #define FUSED_EXPERT_ROWS(ff) \
     { "model.layers.{L}.mlp.experts.down_proj", "blk.{L}.ffn_down_exps", .layout = LAYOUT_STACKED, DIM_EMBD, ff, .bare = true, \
-      .when = FUSED }, \
+      .when = FUSED, .layers = LAYERS_SPARSE }, \
     { "model.layers.{L}.mlp.experts.gate_up_proj", "blk.{L}.ffn_gate_exps", .layout = LAYOUT_STACKED_FIRST, ff, DIM_EMBD, .bare = true, \
-      .when = FUSED }, \
+      .when = FUSED, .layers = LAYERS_SPARSE }, \
     { "model.layers.{L}.mlp.experts.gate_up_proj", "blk.{L}.ffn_up_exps", .layout = LAYOUT_STACKED_SECOND, ff, DIM_EMBD, .bare = true, \
-      .when = FUSED }
+      .when = FUSED, .layers = LAYERS_SPARSE }
+/* Layers of such a model that have no experts. */
+#define DENSE_LAYER_ROWS \
+    { "model.layers.{L}.mlp.gate_proj", "blk.{L}.ffn_gate", .layout = LAYOUT_SAME, DIM_FF, DIM_EMBD, .layers = LAYERS_DENSE }, \
+    { "model.layers.{L}.mlp.up_proj", "blk.{L}.ffn_up", .layout = LAYOUT_SAME, DIM_FF, DIM_EMBD, .layers = LAYERS_DENSE }, \
+    { "model.layers.{L}.mlp.down_proj", "blk.{L}.ffn_down", .layout = LAYOUT_SAME, DIM_EMBD, DIM_FF, .layers = LAYERS_DENSE }
 
 /* The sizes that most families write first, in this order. */
 #define SIZE_KEYS \

@@ -59,6 +59,9 @@ def convert(name):
     for c in (conversion.dbrx.DbrxModel, conversion.grok.GrokModel, conversion.llama.LlamaModel, conversion.qwen.Qwen2MoeModel,
               conversion.qwen.Qwen3MoeModel):
         c.set_vocab = lambda self: None
+    gguf = conversion.dbrx.gguf
+    for t in ('FFN_GATE', 'FFN_UP', 'FFN_DOWN'):        # it has no names for layers without experts in this family
+        gguf.MODEL_TENSORS[gguf.MODEL_ARCH.QWEN2MOE].append(gguf.MODEL_TENSOR[t])
     sys.argv = ['convert_hf_to_gguf.py', os.path.join(OUT, name), '--outfile', os.path.join(OUT, name + '.gguf'), '--outtype', 'f32']
     runpy.run_path(os.path.join(CPP, 'convert_hf_to_gguf.py'), run_name='__main__')
 
@@ -77,8 +80,10 @@ make('fused-qwen2moe', Qwen2MoeForCausalLM, Qwen2MoeConfig, fused=True, num_expe
      shared_expert_intermediate_size=10, **SIZES)
 make('fused-qwen3moe', Qwen3MoeForCausalLM, Qwen3MoeConfig, fused=True, num_experts=5, num_experts_per_tok=2, moe_intermediate_size=6,
      head_dim=6, norm_topk_prob=True, tie_word_embeddings=True, **SIZES)
+make('mixed', Qwen2MoeForCausalLM, Qwen2MoeConfig, num_experts=3, num_experts_per_tok=2, moe_intermediate_size=4,
+     shared_expert_intermediate_size=10, decoder_sparse_step=2, mlp_only_layers=[1], **SIZES | {'num_hidden_layers': 4})
 grok()
-for name in ('mixtral', 'qwen3moe', 'qwen2moe', 'dbrx', 'grok', 'fused-qwen2moe', 'fused-qwen3moe'):
+for name in ('mixtral', 'qwen3moe', 'qwen2moe', 'dbrx', 'grok', 'fused-qwen2moe', 'fused-qwen3moe', 'mixed'):
     convert(name)
 for fused in False, True:       # the converter knows no fused Mixtral: the reference is that of the same weights in the usual form
     make('fused-mixtral', MixtralForCausalLM, MixtralConfig, fused=fused, num_local_experts=5, num_experts_per_tok=2, **SIZES)

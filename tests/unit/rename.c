@@ -143,6 +143,7 @@ TEST(rename_experts_and_multipliers) { check_model("hf_experts/grok"); }
 
 TEST(rename_experts_fused_by_transformers) { check_model("hf_experts/fused-qwen2moe"); }
 TEST(rename_experts_fused_and_tied) { check_model("hf_experts/fused-qwen3moe"); }
+TEST(rename_layers_with_and_without_experts) { check_model("hf_experts/mixed"); }
 TEST(rename_mixtral_fused) { check_tensors("hf_experts/fused-mixtral", false); }           /* made from other names */
 TEST(rename_native_shards_without_an_index) { check_model("native/dense"); }
 TEST(rename_native_with_vision_and_yarn) { check_model("native/vision"); }
