@@ -31,8 +31,8 @@ struct args {
     bool pure, dry_run, allow_requantize, leave_output, no_fallback, no_provenance, keep_split, has_size, has_bpw;
     bool tensors, hashes, license;
     const char *against, *text, *tokens;
-    const char *in, *modelfile;
-    bool link;
+    const char *in, *modelfile, *check;
+    bool link, sha256, fingerprint;
     uint64_t context, chunks;
     double max_kld, max_ppl_ratio, min_top1, min_choices_agreement;
     bool has_max_kld, has_max_ppl_ratio, has_min_top1, has_min_choices_agreement, has_shots;

@@ -4,6 +4,7 @@
 #include "formats/model.h"
 #include "tokenizer/vocab.h"
 #include "tools/commands.h"
+#include "tools/hashes.h"
 #include "tools/report.h"
 #include "tools/report_license.h"
 
@@ -11,7 +12,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 /* What both the table and the JSON document show. */
 struct summary {
@@ -21,6 +21,8 @@ struct summary {
     struct vocab_summary tokenizer;
     const struct meta *meta;
     struct licensing license;
+    XXH128_hash_t *hash;                /* of every tensor; NULL: not asked for */
+    char (*sha256)[SHA256_TEXT];        /* of every file; NULL: not asked for */
 };
 
 /* "llama.context_length": a key of the model's own family. */
@@ -67,68 +69,6 @@ static void summarize(struct summary *s, const struct model *m, const struct met
                                                meta_str(meta, "tokenizer.ggml.pre", NULL), template != NULL };
 }
 
-/* ---- tensors and their hashes ---- */
-
-struct hashed {
-    XXH128_hash_t *hash;
-    int bad;
-};
-
-/* The bytes of a whole tensor as they lie in the file, in portions that fit memory. */
-static int hash_tensor(struct model *m, const struct tensor *t, struct arena *tmp, XXH128_hash_t *out, struct fail *f)
-{
-    enum { PORTION = 8 << 20 };
-    uint64_t row = tensor_row_bytes(t), rows = tensor_rows(t), step = row < PORTION ? PORTION / (row ? row : 1) : 1;
-    XXH3_state_t *state = XXH3_createState();
-    int bad = 0;
-
-    XXH3_128bits_reset(state);
-    for (uint64_t first = 0; first < rows && !bad; first += step) {
-        uint64_t n = rows - first < step ? rows - first : step;
-        const void *bytes = model_rows(m, t, first, n, tmp, f);
-
-        if (bytes)
-            XXH3_128bits_update(state, bytes, n * row);
-        bad = bytes ? 0 : -1;
-        arena_reset(tmp);
-    }
-    *out = XXH3_128bits_digest(state);
-    XXH3_freeState(state);
-    return bad;
-}
-
-/* Every tensor in parallel; the lowest tensor's failure is told. */
-static XXH128_hash_t *hash_all(struct model *m, struct arena *a, struct fail *f)
-{
-    XXH128_hash_t *hash = arena_array(a, XXH128_hash_t, m->ntensors);
-    size_t lowest = SIZE_MAX;
-
-    #pragma omp parallel
-    {
-        struct arena tmp = {0};
-
-        #pragma omp for schedule(dynamic)
-        for (size_t i = 0; i < m->ntensors; i++) {
-            struct fail mine = {0};
-
-            if (hash_tensor(m, &m->tensor[i], &tmp, &hash[i], &mine)) {
-                #pragma omp critical
-                if (i < lowest) {
-                    lowest = i;
-                    *f = mine;
-                }
-            }
-        }
-        arena_release(&tmp);
-    }
-    return lowest == SIZE_MAX ? hash : NULL;
-}
-
-static void hash_text(char text[40], XXH128_hash_t h)
-{
-    snprintf(text, 40, "%016" PRIx64 "%016" PRIx64, (uint64_t)h.high64, (uint64_t)h.low64);
-}
-
 /* ---- JSON ---- */
 
 static void add_text(cJSON *root, const char *name, const char *value)
@@ -142,7 +82,7 @@ static void add_known(cJSON *root, const char *name, uint64_t value)
     cJSON_AddItemToObject(root, name, value ? json_whole(value) : cJSON_CreateNull());
 }
 
-static cJSON *files_json(const struct model *m)
+static cJSON *files_json(const struct model *m, char (*sha256)[SHA256_TEXT])
 {
     cJSON *list = cJSON_CreateArray();
 
@@ -151,6 +91,8 @@ static cJSON *files_json(const struct model *m)
 
         add_text(item, "path", m->file[i].path);
         cJSON_AddItemToObject(item, "bytes", json_whole(m->file[i].nbytes));
+        if (sha256)
+            cJSON_AddStringToObject(item, "sha256", sha256[i]);
         cJSON_AddItemToArray(list, item);
     }
     return list;
@@ -186,7 +128,7 @@ static cJSON *tensors_json(const struct model *m, const XXH128_hash_t *hash)
     for (size_t i = 0; i < m->ntensors; i++) {
         const struct tensor *t = &m->tensor[i];
         cJSON *item = cJSON_CreateObject(), *shape;
-        char text[40];
+        char text[XXH3_TEXT];
 
         add_text(item, "name", t->name);
         add_text(item, "type", t->type->label);
@@ -197,7 +139,7 @@ static cJSON *tensors_json(const struct model *m, const XXH128_hash_t *hash)
         add_text(item, "file", m->file[t->file].path);
         cJSON_AddItemToObject(item, "offset", json_whole(t->offset));
         if (hash) {
-            hash_text(text, hash[i]);
+            xxh3_text(text, hash[i]);
             cJSON_AddStringToObject(item, "xxh3", text);
         }
         cJSON_AddItemToArray(list, item);
@@ -210,7 +152,7 @@ static cJSON *summary_json(const struct model *m, const struct summary *s)
     cJSON *root = cJSON_CreateObject(), *item;
 
     add_text(root, "format", m->format->name);
-    cJSON_AddItemToObject(root, "files", files_json(m));
+    cJSON_AddItemToObject(root, "files", files_json(m, s->sha256));
     if (m->aside)
         add_text(root, "left_aside", m->aside);
     add_text(root, "architecture", s->architecture);
@@ -272,7 +214,7 @@ static void print_tensors(const struct model *m, const XXH128_hash_t *hash)
     printf("\n  tensor                                     type    shape                    bytes%s\n", hash ? "  xxh3-128" : "");
     for (size_t i = 0; i < m->ntensors; i++) {
         const struct tensor *t = &m->tensor[i];
-        char shape[128] = "", text[40], size[SIZE_TEXT];
+        char shape[128] = "", text[XXH3_TEXT], size[SIZE_TEXT];
 
         for (int k = 0; k < t->rank; k++)
             snprintf(shape + strlen(shape), sizeof shape - strlen(shape), "%s%" PRIu64, k ? " x " : "", shape_in_file(m, t, k));
@@ -280,7 +222,7 @@ static void print_tensors(const struct model *m, const XXH128_hash_t *hash)
         print_cell(t->name, 42);
         printf(" %-7s %-18s %11s", t->type->label, shape, size_text(size, tensor_bytes(t)));
         if (hash) {
-            hash_text(text, hash[i]);
+            xxh3_text(text, hash[i]);
             printf("  %s", text);
         }
         putchar('\n');
@@ -312,22 +254,50 @@ static void print_summary(const struct model *m, const struct summary *s, struct
     print_types(m);
 }
 
+/* What takes reading the whole model; only when asked for. */
+static int hash_all(struct summary *s, struct args *a, struct model *m, struct fail *f)
+{
+    if ((a->hashes || a->fingerprint) && !(s->hash = hash_tensors(m, a, f)))
+        return -1;
+    return a->sha256 && !(s->sha256 = hash_files(m, a, f)) ? -1 : 0;
+}
+
+static int show_json(struct args *a, struct model *m, const struct summary *s, struct fail *f)
+{
+    cJSON *root = summary_json(m, s);
+    char text[XXH3_TEXT];
+
+    if (a->fingerprint) {
+        xxh3_text(text, fingerprint_of(m, s->hash));
+        cJSON_AddStringToObject(root, "fingerprint", text);
+    }
+    if (a->tensors || a->hashes)
+        cJSON_AddItemToObject(root, "tensors", tensors_json(m, a->hashes ? s->hash : NULL));
+    return json_print(root, f);
+}
+
+static void print_hashes(const struct args *a, const struct model *m, const struct summary *s)
+{
+    char text[XXH3_TEXT];
+
+    if (a->fingerprint) {
+        xxh3_text(text, fingerprint_of(m, s->hash));
+        print_line("fingerprint", text);
+    }
+    for (size_t i = 0; s->sha256 && i < m->nfiles; i++)
+        printf("%s  %s\n", s->sha256[i], m->file[i].path);
+}
+
 static int show(struct args *a, struct model *m, const struct meta *meta, struct fail *f)
 {
     struct summary s = {0};
-    XXH128_hash_t *hash = a->hashes ? hash_all(m, &a->arena, f) : NULL;
-    cJSON *root;
 
-    if (a->hashes && !hash)
+    if (hash_all(&s, a, m, f))
         return -1;
     summarize(&s, m, meta, &a->arena);
     license_of_model(m, s.name, &s.license, &a->arena);
-    if (a->json) {
-        root = summary_json(m, &s);
-        if (a->tensors || a->hashes)
-            cJSON_AddItemToObject(root, "tensors", tensors_json(m, hash));
-        return json_print(root, f);
-    }
+    if (a->json)
+        return show_json(a, m, &s, f);
     if (a->license) {
         printf("%s\n", m->path);
         print_license(&s.license, &a->arena);
@@ -337,7 +307,8 @@ static int show(struct args *a, struct model *m, const struct meta *meta, struct
     if (a->verbose)
         print_meta(meta);
     if (a->tensors || a->hashes)
-        print_tensors(m, hash);
+        print_tensors(m, a->hashes ? s.hash : NULL);
+    print_hashes(a, m, &s);
     return stdout_done(f);
 }
 
@@ -353,15 +324,17 @@ static struct model *renamed(const char *path)
 static int run_inspect(struct args *a, struct fail *f)
 {
     const char *path = a->operand.item[0];
-    struct model *m = model_open(path, f), *canonical = m && m->dir ? renamed(path) : NULL;
-    int bad = m ? show(a, m, canonical ? &canonical->meta : &m->meta, f) : -1;
+    struct model *m = model_open(path, f), *canonical = m && m->dir && !a->check ? renamed(path) : NULL;
+    int bad = -1;
 
+    if (m)
+        bad = a->check ? hashes_check(m, a, f) : show(a, m, canonical ? &canonical->meta : &m->meta, f);
     model_close(canonical);
     model_close(m);
     return bad ? fail_in(f, path) : 0;
 }
 
-static const char *const inspect_options[] = { "tensors", "hashes", "license", "verbose", NULL };
+static const char *const inspect_options[] = { "tensors", "hashes", "sha256", "fingerprint", "check", "license", "verbose", NULL };
 
 const struct command command_inspect = {
     .name = "inspect", .operands = "MODEL", .about = "what is in a model: family, sizes, encodings, tokenizer, keys, tensors",

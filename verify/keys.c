@@ -46,7 +46,7 @@ static bool is_listed(const char *const *list, const char *key)
 
 static bool is_passed(const struct comparison *c, const char *key)
 {
-    for (size_t i = 0; i < sizeof about_encoding / sizeof *about_encoding; i++)
+    for (size_t i = 0; !c->pair->every && i < sizeof about_encoding / sizeof *about_encoding; i++)
         if (strcmp(about_encoding[i], key) == 0)
             return true;
     if (c->pair->no_description && starts_with(key, "general.") && strcmp(key, "general.architecture") != 0)

@@ -13,6 +13,7 @@ struct key_pair {
     const char *const *ignore;          /* keys that the user lets pass, NULL-terminated; NULL: none */
     bool no_vocabulary;                 /* the source has no tokenizer: what the file says of one is not compared */
     bool no_description;                /* general.* keys come of where the files lie, and are not compared either */
+    bool every;                         /* keys about the encoding too, which differ wherever types do */
     bool partial;                       /* expected_config is only what could be derived: more in the file is no damage */
 };
 
