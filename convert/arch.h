@@ -121,6 +121,8 @@ enum block_part {               /* what some families have and others do not */
     HAS_BARE_NORMS = 1 << 12,           /* layer norms without biases */
     HAS_OUTPUT_NORM_FIRST = 1 << 13,    /* what others call ffn_norm is attn_output_norm */
     HAS_OUTPUT_NORMS = 1 << 14,         /* HAS_POST_NORMS under the names attn_output_norm and layer_output_norm */
+    HAS_SUM_NORMS = 1 << 15,            /* the two of HAS_OUTPUT_NORMS are behind the sums, and there are no others */
+    HAS_TOKEN_TYPES = 1 << 16,          /* the first row of token_types, if there is any, is added to the embeddings */
 };
 
 /* All that the forward pass switches on; numbers (heads, eps, rope base) come from the canonical metadata. */

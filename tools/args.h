@@ -42,6 +42,8 @@ struct args {
     int argc;                               /* the words as they were given */
     char **argv;
     bool as_files;                          /* --static */
+    double min_cosine, min_rank_correlation;
+    bool has_min_cosine, has_min_rank_correlation;
     bool no_special, parse_special;
     bool process_output, merge, show;
     uint64_t min_tokens;

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 const struct command *const commands[] = {
-    &command_convert, &command_quantize, &command_verify, &command_perplexity, &command_logits,
+    &command_convert, &command_quantize, &command_verify, &command_perplexity, &command_logits, &command_embed,
     &command_imatrix, &command_inspect, &command_tokenize, &command_detokenize, &command_list, &command_store, &command_metadata, &command_diff, &command_help, NULL
 };
 

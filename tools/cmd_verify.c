@@ -2,6 +2,7 @@
 #include "formats/file.h"
 #include "tools/canonical.h"
 #include "tools/commands.h"
+#include "tools/encoders.h"
 #include "tools/report_verify.h"
 #include "tools/verify_result.h"
 #include "tools/verify_static.h"
@@ -103,7 +104,7 @@ static int run_verify(struct args *a, struct fail *f)
     while (models.original && models.n < a->operand.n && (candidate[models.n] = canonical_open(a, a->operand.item[models.n], NULL, f)))
         models.n++;
     if (models.original && models.n == a->operand.n && (!a->report || report_check(a, &models, f) == 0))
-        bad = verify(a, &models, found, f);
+        bad = (encoder_is(models.original) ? verify_encoders : verify)(a, &models, found, f);
     for (size_t k = 0; k < models.n; k++)
         model_close(candidate[k]);
     model_close(models.original);
@@ -112,7 +113,7 @@ static int run_verify(struct args *a, struct fail *f)
 
 static const char *const verify_options[] = {
     "against", "text", "context", "chunks", "choices", "shots", "max-kld", "max-ppl-ratio", "min-top1", "min-choices-agreement",
-    "report", "force", "static", "imatrix", "verbose", "ignore-key", NULL
+    "min-cosine", "min-rank-correlation", "report", "force", "static", "imatrix", "verbose", "ignore-key", NULL
 };
 
 const struct command command_verify = {
@@ -124,6 +125,7 @@ const struct command command_verify = {
               "a small built-in one: chat, code, a long document, nine scripts, mathematics.\n\n"
               "--choices puts multiple-choice questions to all models too, in MMLU's layout: how many are answered rightly, and which answers\n"
               "changed. FILE is MMLU's CSV or JSONL (question, choices, answer, subject), DIR has test/ and dev/.\n\n"
+              "Encoders (BERT and its kin) are compared by the vectors of the text's lines: cosine of the two, and whether pairs of lines rank alike.\n\n"
               "With --static nothing is run: what ORIGINAL converts to is derived once more, tensor by tensor and key by key, and\n"
               "compared with one CANDIDATE, whoever made it. Weights of floating-point types must be equal, others may err as much as\n"
               "their encoding explains; with the --imatrix they were made with, they can be equal too. Exit status 1: it differs.",

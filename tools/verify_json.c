@@ -109,7 +109,7 @@ static cJSON *tensor_json(const struct tensor_error *t)
     return item;
 }
 
-static void add_tensors(cJSON *root, const struct tensor_errors *tensors)
+void tensors_json(cJSON *root, const struct tensor_errors *tensors)
 {
     cJSON *list = cJSON_AddArrayToObject(root, "tensors"), *findings = cJSON_AddArrayToObject(root, "findings");
     char words[FINDING_TEXT];
@@ -128,7 +128,7 @@ static void add_tensors(cJSON *root, const struct tensor_errors *tensors)
     }
 }
 
-static void add_blame(cJSON *root, const struct tensor_errors *tensors)
+void blame_json(cJSON *root, const struct tensor_errors *tensors)
 {
     struct arena tmp = {0};
     struct blame blame = blame_of(tensors, &tmp);
@@ -156,15 +156,15 @@ static void add_blame(cJSON *root, const struct tensor_errors *tensors)
     arena_release(&tmp);
 }
 
-static void add_layers(cJSON *root, const struct score *s, const struct candidate_score *c)
+void layers_json(cJSON *root, const double *nmse, size_t n)
 {
     cJSON *list = cJSON_AddArrayToObject(root, "layers");
 
-    for (size_t i = 0; i < s->nlayers; i++) {
+    for (size_t i = 0; i < n; i++) {
         cJSON *item = cJSON_CreateObject();
 
         cJSON_AddItemToObject(item, "index", json_whole(i));
-        cJSON_AddNumberToObject(item, "nmse", c->layer_nmse[i]);
+        cJSON_AddNumberToObject(item, "nmse", nmse[i]);
         cJSON_AddItemToArray(list, item);
     }
 }
@@ -179,9 +179,9 @@ static void add_candidate(cJSON *root, const struct verify_result *r, size_t k)
     add_groups(root, "confidence", &r->confidence, r->score, c);
     if (r->text->categories.n)
         add_groups(root, "categories", &r->text->categories, r->score, c);
-    add_tensors(root, &c->tensors);
-    add_blame(root, &c->tensors);
-    add_layers(root, r->score, c);
+    tensors_json(root, &c->tensors);
+    blame_json(root, &c->tensors);
+    layers_json(root, c->layer_nmse, r->score->nlayers);
     if (r->choices)
         choices_json(root, r->choices, k);
     verify_verdict(r, k, verdict);

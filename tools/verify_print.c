@@ -82,10 +82,10 @@ static void print_remedy(const struct blame *blame)
     printf(" costs %s\n", size_text(size, r.extra_nbytes));
 }
 
-static void print_blame(const struct candidate_score *c)
+void print_blame(const struct tensor_errors *tensors)
 {
     struct arena tmp = {0};
-    struct blame blame = blame_of(&c->tensors, &tmp);
+    struct blame blame = blame_of(tensors, &tmp);
 
     if (blame.n)
         printf("\n  %-30s %-7s %8s %8s %8s %13s\n", "where it hurts", "type", "of error", "product", "weights", "worst block");
@@ -105,7 +105,7 @@ static void print_blame(const struct candidate_score *c)
 }
 
 /* What differs between the models goes first: zeros in both are how some models are. */
-static void print_findings(const struct tensor_errors *tensors)
+void print_findings(const struct tensor_errors *tensors)
 {
     enum { SHOWN = 5 };
     char words[FINDING_TEXT];
@@ -158,19 +158,19 @@ static void print_text(const struct measured *text, const struct score *s)
 }
 
 /* A bar per layer, scaled to the worst one: where along the model the error grows. */
-static void print_layers(const struct score *s, const struct candidate_score *c)
+void print_layers(const double *nmse, size_t n)
 {
     static const char *const bars[] = { "\u2581", "\u2582", "\u2583", "\u2584", "\u2585", "\u2586", "\u2587", "\u2588" };
     enum { COLUMNS = 76 };
     double most = 0;
 
-    for (size_t i = 0; i < s->nlayers; i++)
-        most = c->layer_nmse[i] > most ? c->layer_nmse[i] : most;
+    for (size_t i = 0; i < n; i++)
+        most = nmse[i] > most ? nmse[i] : most;
     if (!(most > 0))
         return;
     printf("\n  error of the hidden state, first layer to last (worst: nmse %.3g)\n  ", most);
-    for (size_t i = 0; i < s->nlayers; i++)
-        printf("%s%s", i && i % COLUMNS == 0 ? "\n  " : "", bars[(int)(7 * c->layer_nmse[i] / most)]);
+    for (size_t i = 0; i < n; i++)
+        printf("%s%s", i && i % COLUMNS == 0 ? "\n  " : "", bars[(int)(7 * nmse[i] / most)]);
     putchar('\n');
 }
 
@@ -222,9 +222,9 @@ void verify_print(const struct verify_result *r)
             printf("\n%s\n", r->args->operand.item[k]);
         print_groups("by category", &r->text->categories, s, &s->candidate[k]);
         print_groups("where the original was", &r->confidence, s, &s->candidate[k]);
-        print_blame(&s->candidate[k]);
+        print_blame(&s->candidate[k].tensors);
         print_findings(&s->candidate[k].tensors);
-        print_layers(s, &s->candidate[k]);
+        print_layers(s->candidate[k].layer_nmse, s->nlayers);
         if (r->choices)
             choices_print(r, k);
     }

@@ -40,6 +40,13 @@ const char *loss_word(double mean_kld, double top1);
  * with more than one, all of them in "candidates". */
 cJSON *verify_json(const struct verify_result *);
 
+void tensors_json(cJSON *root, const struct tensor_errors *);
+void layers_json(cJSON *root, const double *nmse, size_t n);
+void blame_json(cJSON *root, const struct tensor_errors *);
+void print_blame(const struct tensor_errors *);          /* the tensors that cause most of the error, and what better ones cost */
+void print_findings(const struct tensor_errors *);       /* NaN, Inf and rows of zeros */
+void print_layers(const double *nmse, size_t n);         /* a bar for each layer */
+
 /* Tables of at most 80 columns, after the verdict. */
 void verify_print(const struct verify_result *);
 

@@ -190,10 +190,12 @@ int stream_read_hyperparameters(struct stream *s, struct fail *f)
     arch = arch_named(s->family);
     if (!arch)
         return fail(f, FAIL_INPUT, "there is no forward pass for models of architecture '%s'", s->family);
-    if (arch->encoder) {
+    if (arch->encoder && !s->encoder) {
         fail(f, FAIL_INPUT, "'%s' is an encoder: it makes vectors of texts, and predicts no next token", s->family);
         return fail_hint(f, "'bantam embed' runs it, and 'bantam verify' compares two of them");
     }
+    if (s->encoder && !arch->encoder)
+        return fail(f, FAIL_INPUT, "'%s' is no encoder: it predicts the next token, and makes no vectors of texts", s->family);
     s->block = arch->block;
     s->eps = (float)number(s, eps_keys[s->block.norm], -1);
     if (!(s->eps >= 0))

@@ -96,6 +96,10 @@ struct attention {
  * In parallel over sequences, heads and blocks of queries. */
 void op_attention(const struct attention *, const float *q, const float *k, const float *v, size_t n, float *out);
 
+/* Without a mask: text t is tokens start[t] ... start[t + 1] - 1 of q, k, v and out, and each of them sees all of it. `context`,
+ * `window`, `softcap` and `slope` do not matter. In parallel over texts and heads. */
+void op_attention_all(const struct attention *, const float *q, const float *k, const float *v, const size_t *start, size_t n, float *out);
+
 /* In place: exp(x[i] - max) / sum over n > 0 numbers. Weights below the least normal float become 0. */
 void op_softmax(float *x, size_t n);
 

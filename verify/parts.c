@@ -20,7 +20,7 @@ static const struct part {
     unsigned flags;
 } parts[] = {
 #define AT(member) offsetof(struct layer, member)
-    { "attn_norm", AT(attn_norm), ONE, WIDTH, NONE, NONE, 0, 0, NORM },
+    { "attn_norm", AT(attn_norm), ONE, WIDTH, NONE, NONE, 0, HAS_SUM_NORMS, NORM },
     { "attn_norm_2", AT(attn_norm_2), ONE, WIDTH, NONE, NONE, HAS_PARALLEL_MLP, 0, NORM | OPTIONAL },
     { "attn_q", AT(q), QUERY, WIDTH, NONE, NONE, 0, HAS_FUSED_QKV, 0 },
     { "attn_k", AT(k), KEY, WIDTH, NONE, NONE, 0, HAS_FUSED_QKV, 0 },
@@ -33,7 +33,7 @@ static const struct part {
     { "attn_output", AT(o), WIDTH, MIXED, NONE, NONE, 0, 0, 0 },
     { "post_attention_norm", AT(attn_post_norm), ONE, WIDTH, NONE, NONE, HAS_POST_NORMS, 0, NORM },
     { "attn_output_norm", AT(attn_post_norm), ONE, WIDTH, NONE, NONE, HAS_OUTPUT_NORMS, 0, NORM },
-    { "ffn_norm", AT(ffn_norm), ONE, WIDTH, NONE, NONE, 0, HAS_PARALLEL_MLP | HAS_OUTPUT_NORM_FIRST, NORM },
+    { "ffn_norm", AT(ffn_norm), ONE, WIDTH, NONE, NONE, 0, HAS_PARALLEL_MLP | HAS_OUTPUT_NORM_FIRST | HAS_SUM_NORMS, NORM },
     { "attn_output_norm", AT(ffn_norm), ONE, WIDTH, NONE, NONE, HAS_OUTPUT_NORM_FIRST, 0, NORM },
     { "ffn_gate", AT(mlp.gate), HIDDEN, WIDTH, NONE, NONE, 0, HAS_FUSED_GATE | HAS_EXPERTS, GATED },
     { "ffn_up", AT(mlp.up), HIDDEN, WIDTH, NONE, NONE, 0, HAS_FUSED_GATE | HAS_EXPERTS, 0 },
@@ -50,6 +50,8 @@ static const struct part {
     { "ffn_down_shexp", AT(shared.down), WIDTH, SHARED_HIDDEN, NONE, NONE, HAS_EXPERTS | HAS_SHARED_EXPERT, 0, 0 },
     { "post_ffw_norm", AT(ffn_post_norm), ONE, WIDTH, NONE, NONE, HAS_POST_NORMS, 0, NORM },
     { "layer_output_norm", AT(ffn_post_norm), ONE, WIDTH, NONE, NONE, HAS_OUTPUT_NORMS, 0, NORM },
+    { "attn_output_norm", AT(attn_post_norm), ONE, WIDTH, NONE, NONE, HAS_SUM_NORMS, 0, NORM },
+    { "layer_output_norm", AT(ffn_post_norm), ONE, WIDTH, NONE, NONE, HAS_SUM_NORMS, 0, NORM },
 #undef AT
 };
 
@@ -127,9 +129,11 @@ static int find_layer(struct stream *s, size_t index, struct fail *f)
 /* What the embeddings of some families have beside them; sequences end where positions do. */
 static int find_embedding_parts(struct stream *s, struct fail *f)
 {
-    const struct tensor *t = model_tensor(s->model, "position_embd.weight");
+    const struct tensor *t = model_tensor(s->model, "position_embd.weight"), *types = model_tensor(s->model, "token_types.weight");
     size_t width = s->length[WIDTH];
 
+    if (s->block.has & HAS_TOKEN_TYPES && types && tensor_rows(types) && find_affine(s, "token_types", tensor_rows(types), width, 0, &s->token_types, f) != 0)
+        return -1;
     if (s->block.has & HAS_EMBEDDING_NORM && find_affine(s, "token_embd_norm", 1, width, NORM, &s->embedding_norm, f) != 0)
         return -1;
     if (!(s->block.has & HAS_POSITIONS))
@@ -150,7 +154,7 @@ static int find_ends(struct stream *s, struct fail *f)
     if (s->vocabulary < 2 || s->vocabulary > INT32_MAX)
         return fail(f, FAIL_INPUT, t ? "tensor '%s' has too few or too many rows" : "tensor '%s' is missing", "token_embd.weight");
     if (find_affine(s, "token_embd", s->vocabulary, width, 0, &s->embedding, f) != 0 ||
-        find_affine(s, "output_norm", 1, width, NORM, &s->output_norm, f) != 0 || find_embedding_parts(s, f) != 0)
+        (!s->encoder && find_affine(s, "output_norm", 1, width, NORM, &s->output_norm, f) != 0) || find_embedding_parts(s, f) != 0)
         return -1;
     s->output = s->embedding;
     return model_tensor(s->model, "output.weight") ? find_affine(s, "output", s->vocabulary, width, 0, &s->output, f) : 0;

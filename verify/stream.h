@@ -41,6 +41,7 @@ enum length { NONE, ONE, WIDTH, QUERY, KEY, VALUE, QUERY_KEY, QKV, HEAD, MIXED, 
 struct stream {
     struct model *model;
     const char *family;             /* general.architecture */
+    bool encoder;                   /* what is wanted: a family of encoders */
     struct block_shape block;
     struct attention attention;
     size_t window;                  /* of the layers that have one; 0: none */
@@ -50,7 +51,7 @@ struct stream {
     float embedding_scale, logit_scale;
     size_t experts_used;            /* for each token */
     size_t length[LENGTHS], layers, vocabulary;
-    struct affine embedding, embedding_norm, positions, output_norm, output;
+    struct affine embedding, embedding_norm, positions, token_types, output_norm, output;
     struct layer *layer;
     struct rope rope, window_rope;  /* of layers without and with a window */
     float *rope_table, *window_rope_table;  /* op_rope_table's */

@@ -20,6 +20,7 @@ int put_labels(struct conversion *, const struct key_map *, struct fail *);
     { "classifier", "cls.output", .layout = LAYOUT_SAME, DIM_LABELS, DIM_EMBD, .bias = ALWAYS, .when = NAMED_LABELS }, \
     { "classifier", "cls", .layout = LAYOUT_SAME, DIM_LABELS, DIM_EMBD, .bias = ALWAYS, .when = PLAIN_LABELS }
 
-#define ENCODER_BLOCK { .norm = NORM_LAYER, .rope = ROPE_NONE, .act = ACT_GELU, .mlp = MLP_PLAIN, .has = HAS_POSITIONS | HAS_EMBEDDING_NORM }
+#define ENCODER_BLOCK { .norm = NORM_LAYER, .rope = ROPE_NONE, .act = ACT_GELU, .mlp = MLP_PLAIN, \
+                        .has = HAS_POSITIONS | HAS_TOKEN_TYPES | HAS_EMBEDDING_NORM | HAS_SUM_NORMS }
 
 #endif
