@@ -144,8 +144,8 @@ int sentences_of(struct args *a, struct model *m, struct vocab *found, const cha
 
     if (!v || sentences_longest(m, longest, f) != 0)
         return -1;
-    if (a->context > *longest)
-        return fail(f, FAIL_USAGE, "--context %" PRIu64 " is more than the %zu tokens that the model reads of a text", a->context, *longest);
+    if (a->context > encoder_positions(m))
+        return fail(f, FAIL_USAGE, "--context %" PRIu64 " is more than the %zu positions of the model", a->context, encoder_positions(m));
     *longest = a->context ? a->context : *longest;
     return sentences_read(out, v, text, nbytes, *longest, a->chunks, &a->arena, f) != 0 ? fail_in(f, a->text ? a->text : m->path) : 0;
 }

@@ -21,7 +21,7 @@ static double cosine(const float *x, const float *y, size_t width)
 
     if (memcmp(x, y, width * sizeof *x) == 0)
         return 1;
-    return xx > 0 && yy > 0 ? dot(x, y, width) / sqrt(xx * yy) : 0;
+    return xx > 0 && yy > 0 ? fmin(dot(x, y, width) / sqrt(xx * yy), 1) : 0;
 }
 
 /* ---- ranks ---- */

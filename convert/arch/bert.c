@@ -46,8 +46,8 @@ static const struct name_map tensors[] = {
     {0}
 };
 
-static const char *const ignored_keys[] = { "directionality", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers",
-                                            "pooler_size_per_head", "pooler_type", "gradient_checkpointing", NULL };
+static const char *const ignored_keys[] = { "directionality", "tie_word_embeddings", "pooler_fc_size", "pooler_num_attention_heads",
+                                            "pooler_num_fc_layers", "pooler_size_per_head", "pooler_type", NULL };
 
 /* Checkpoints of models with a head have the prefix; the first ones, from TensorFlow, have other endings. */
 static const struct spelling tensor_spellings[] = { { "bert.", "" }, {0} };

@@ -1,0 +1,1 @@
+$bantam embed "$root/demo" --text "$root/tests/golden/encoder/texts.txt"

@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""Tiny encoders in sentence-transformers' layout, what llama.cpp's convert_hf_to_gguf.py makes of them, and transformers' vectors.
+
+usage: encoders.py LLAMA_CPP_DIR    (needs torch, transformers, tokenizers, safetensors, gguf)
+Writes tests/golden/encoder/NAME/..., NAME.gguf (--outtype f32), NAME.ids (token ids, a text a line), NAME.vectors (float32, a text a row: pooled
+and of length 1) and NAME.hidden (float32: the last layer of the first text). All of texts.txt, a text a line."""
+import importlib, json, os, runpy, shutil, sys
+
+import numpy as np
+import torch
+import transformers as T
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+
+CPP = os.path.abspath(sys.argv[1])
+OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'golden', 'encoder')
+TEXTS = ['The hen laid an egg before breakfast.', 'Eggs, hens & yards', '', 'Un œuf à déjeuner — ÉTÉ!', '鸡在院子里 laid 3 eggs', 'x' * 120,
+         'breakfast ' * 30, 'nobody\tin the\u00a0yard was [MASK] surprised?', 'Äußerst', '!']
+SPECIAL = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]']
+
+
+def wordpiece(lowercase):
+    t = Tokenizer(models.WordPiece(unk_token='[UNK]'))
+    t.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    t.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    t.train_from_iterator([x for x in TEXTS if len(x) < 100], trainers.WordPieceTrainer(vocab_size=110, special_tokens=SPECIAL, show_progress=False))
+    t.post_processor = processors.TemplateProcessing(single='[CLS] $A [SEP]', pair='[CLS] $A [SEP] $B:1 [SEP]:1',
+                                                     special_tokens=[(x, t.token_to_id(x)) for x in ('[CLS]', '[SEP]')])
+    return t
+
+
+def rename(path, edit):
+    file = os.path.join(path, 'model.safetensors')
+    save_file({edit(k): v.contiguous() for k, v in load_file(file).items()}, file, metadata={'format': 'pt'})
+
+
+def tensorflow_names(k):
+    return k.replace('LayerNorm.weight', 'LayerNorm.gamma').replace('LayerNorm.bias', 'LayerNorm.beta')
+
+
+def layout(path, pooling, longest):
+    os.makedirs(path + '/1_Pooling')
+    json.dump([{'idx': i, 'name': str(i), 'path': p, 'type': 'sentence_transformers.models.' + t} for i, (p, t) in
+               enumerate([('', 'Transformer'), ('1_Pooling', 'Pooling'), ('2_Normalize', 'Normalize')])], open(path + '/modules.json', 'w'))
+    json.dump({'word_embedding_dimension': 16, 'pooling_mode_cls_token': pooling == 'cls', 'pooling_mode_mean_tokens': pooling == 'mean'},
+              open(path + '/1_Pooling/config.json', 'w'))
+    if longest:
+        json.dump({'max_seq_length': longest, 'do_lower_case': False}, open(path + '/sentence_bert_config.json', 'w'))
+
+
+def save_tokenizer(path, t, lowercase, files):
+    names = dict(zip(('pad_token', 'unk_token', 'cls_token', 'sep_token', 'mask_token'), SPECIAL))
+    if 'json' in files:
+        json.dump(json.loads(t.to_str()), open(path + '/tokenizer.json', 'w'), ensure_ascii=False, indent=0)
+    else:
+        pieces = sorted(t.get_vocab(), key=t.get_vocab().get)
+        open(path + '/vocab.txt', 'w').write('\n'.join(pieces) + '\n')
+    json.dump({'do_lower_case': lowercase, 'tokenizer_class': 'BertTokenizer', 'model_max_length': 24, **names}, open(path + '/tokenizer_config.json', 'w'))
+
+
+SMALL = dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=4, intermediate_size=24, max_position_embeddings=24, pad_token_id=0)
+# name: class, settings, dtype, lower case, tokenizer file, pooling, longest, shard size, edit of tensor names
+MODELS = {
+    'mean': ('BertModel', SMALL, torch.float32, True, 'json', 'mean', 12, None, None),
+    'cls': ('BertForMaskedLM', SMALL | dict(num_attention_heads=2, type_vocab_size=1, layer_norm_eps=1e-5), torch.float16, False, 'txt', 'cls', None,
+            None, tensorflow_names),
+    'classifier': ('BertForSequenceClassification', SMALL | dict(num_hidden_layers=3, intermediate_size=40, hidden_act='gelu_new',
+                   id2label={0: 'good', 1: 'bad', 2: 'other'}, label2id={'good': 0, 'bad': 1, 'other': 2}), torch.bfloat16, True, 'json', None, None,
+                   '6KB', None),
+}
+
+
+def make(name, cls, settings, dtype, lowercase, files, pooling, longest, shard, edit):
+    path = os.path.join(OUT, name)
+    shutil.rmtree(path, ignore_errors=True)
+    torch.manual_seed(sum(map(ord, name)))
+    t = wordpiece(lowercase)
+    m = getattr(T, cls)(T.BertConfig(vocab_size=t.get_vocab_size() + 3, **settings)).to(dtype)
+    with torch.no_grad():
+        for p in m.parameters():
+            p.add_((0.3 * torch.randn(p.shape)).to(dtype))
+    m.save_pretrained(path, **({'max_shard_size': shard} if shard else {}))
+    if pooling:
+        layout(path, pooling, longest)
+    save_tokenizer(path, t, lowercase, files)
+    reference(path, pooling or 'mean', longest or 24)
+    if edit:
+        rename(path, edit)
+    convert(path, files)
+
+
+def reference(path, pooling, longest):
+    t = T.AutoTokenizer.from_pretrained(path)
+    m = T.AutoModel.from_pretrained(path, dtype=torch.float32, attn_implementation='eager').eval()
+    vectors, ids = [], []
+    for i, text in enumerate(TEXTS):
+        x = t([text], return_tensors='pt', truncation=True, max_length=longest)
+        with torch.no_grad():
+            h = m(**x).last_hidden_state[0]
+        v = h.mean(0) if pooling == 'mean' else h[0]
+        vectors.append((v / v.norm()).numpy())
+        ids.append(' '.join(map(str, x['input_ids'][0].tolist())))
+        if i == 0:
+            h.numpy().astype('<f4').tofile(path + '.hidden')
+    np.stack(vectors).astype('<f4').tofile(path + '.vectors')
+    open(path + '.ids', 'w').write('\n'.join(ids) + '\n')
+
+
+def convert(path, files):
+    sys.argv = ['convert_hf_to_gguf.py', path, '--outfile', path + '.gguf', '--outtype', 'f32']
+    runpy.run_path(os.path.join(CPP, 'convert_hf_to_gguf.py'), run_name='__main__')
+
+
+sys.path.insert(0, CPP)
+base = importlib.import_module('conversion.base')
+base.TextModel.get_vocab_base_pre = lambda self, tokenizer: 'jina-v2-en'        # as for bert-base-uncased's own vocabulary
+os.makedirs(OUT, exist_ok=True)
+open(os.path.join(OUT, 'texts.txt'), 'w').write('\n'.join(TEXTS) + '\n')
+for name, settings in MODELS.items():
+    make(name, *settings)
