@@ -37,6 +37,15 @@ static bool agree(const struct license *x, const struct license *y)
     return x == y || (bare && x->family && y->family && strcmp(x->family, y->family) == 0);
 }
 
+/* Is every word of the license there, and something else as well? */
+static bool is_whole(const struct evidence *e)
+{
+    for (size_t i = 0; i < e->text->nfindings; i++)
+        if (e->text->finding[i].license == e->license && e->text->finding[i].match == TEXT_ALTERED)
+            return false;
+    return true;
+}
+
 static void find_conflicts(struct licensing *l, struct arena *a)
 {
     const struct evidence_list *v = &l->evidence;
@@ -59,7 +68,8 @@ static void find_conflicts(struct licensing *l, struct arena *a)
         if (!e->license)
             add_conflict(l, a, arena_printf(a, "%s %s", e->where, e->note));
         else
-            add_conflict(l, a, arena_printf(a, "%s is %s, but not word for word", e->where, e->license->name));
+            add_conflict(l, a, arena_printf(a, is_whole(e) ? "%s holds more than the %s" : "%s is the %s, but not word for word", e->where,
+                                            e->license->name));
     }
 }
 

@@ -57,9 +57,13 @@ static const struct option options[] = {
     { "link", 0, FLAG, NULL, AT(link), "reflink or hard-link the model instead of copying it" },
     { "modelfile", 0, STRING, "FILE", AT(modelfile), "write a Modelfile for 'ollama create', with template and stop words" },
     { "license", 0, FLAG, NULL, AT(license), "evidence, terms and what is missing of the license" },
+    { "license", 0, STRING, "ID", AT(license_id), "the license of OUT, instead of what MODEL says; recorded" },
     { "sha256", 0, FLAG, NULL, AT(sha256), "the SHA-256 of every file" },
     { "check", 0, STRING, "MANIFEST", AT(check), "hash again what MANIFEST lists (sha256sum's lines, or inspect's own JSON)" },
     { "fingerprint", 0, FLAG, NULL, AT(fingerprint), "one id of all weights, whatever the keys and files" },
+    { "with-license-text", 0, FLAG, NULL, AT(with_license_text), "the license files' text in a key of OUT as well" },
+    { "no-license-files", 0, FLAG, NULL, AT(no_license_files), "do not copy license, notice and policy files beside OUT" },
+    { "policy", 0, STRING, "FILE", AT(policy), "a JSON file that says what models must allow; exit 1 when one does not" },
     { "against", 'a', STRING, "ORIGINAL", AT(against), "the model to compare with" },
     { "static", 0, FLAG, NULL, AT(as_files), "run nothing: derive every tensor and key of OUT from ORIGINAL again and compare" },
     { "text", 0, STRING, "FILE", AT(text), "the text to measure on: plain UTF-8 or JSONL, gzip or not" },
@@ -100,9 +104,21 @@ static bool in_list(const char *const *list, const char *name)
     return false;
 }
 
+/* Where two rows share a name (a flag for one command, a value for another), the second is listed as NAME=VALUE. */
+static bool is_listed(const char *const *list, const struct option *o)
+{
+    size_t n = strlen(o->name);
+    bool second = o > options && strcmp(o[-1].name, o->name) == 0;
+
+    for (; *list; list++)
+        if (second ? strncmp(*list, o->name, n) == 0 && (*list)[n] == '=' && strcmp(*list + n + 1, o->value) == 0 : strcmp(*list, o->name) == 0)
+            return true;
+    return false;
+}
+
 static bool takes(const struct command *c, const struct option *o)
 {
-    return in_list(everywhere, o->name) || in_list(c->options, o->name);
+    return in_list(everywhere, o->name) || is_listed(c->options, o);
 }
 
 /* Levenshtein distance, for "did you mean": words are short, so one row of counts does. */

@@ -29,7 +29,8 @@ struct args {
     double bpw;
     struct arg_list metadata, tensor_type, ignore_key, include_weights, exclude_weights;
     bool pure, dry_run, allow_requantize, leave_output, no_fallback, no_provenance, keep_split, has_size, has_bpw;
-    bool tensors, hashes, license;
+    bool tensors, hashes, license, with_license_text, no_license_files;
+    const char *license_id, *policy;
     const char *against, *text, *tokens;
     const char *in, *modelfile, *check;
     bool link, sha256, fingerprint;

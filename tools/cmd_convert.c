@@ -36,7 +36,7 @@ static int run_quantize(struct args *a, struct fail *f)
 static const char *const convert_options[] = {
     "out", "type", "to", "imatrix", "include-weights", "exclude-weights", "no-provenance", "split-size", "keep-split", "metadata",
     "pre-tokenizer", "ignore-key", "tensor-type", "tensor-types", "output-type", "embedding-type", "leave-output", "pure",
-    "no-fallback", "prune-layers", "allow-requantize", "dry-run", "force", "verbose", NULL
+    "no-fallback", "prune-layers", "allow-requantize", "license=ID", "with-license-text", "no-license-files", "dry-run", "force", "verbose", NULL
 };
 
 const struct command command_convert = {
@@ -52,7 +52,7 @@ const struct command command_convert = {
 static const char *const quantize_options[] = {
     "out", "type", "size", "bpw", "imatrix", "include-weights", "exclude-weights", "no-provenance", "split-size", "keep-split",
     "metadata", "pre-tokenizer", "ignore-key", "tensor-type", "tensor-types", "output-type", "embedding-type", "leave-output",
-    "pure", "no-fallback", "prune-layers", "allow-requantize", "dry-run", "force", "verbose", NULL
+    "pure", "no-fallback", "prune-layers", "allow-requantize", "license=ID", "with-license-text", "no-license-files", "dry-run", "force", "verbose", NULL
 };
 
 const struct command command_quantize = {

@@ -1,5 +1,6 @@
 /* cmd_help.c - the overview, one command's options, the list of types; the manual page and completions for `make install`. */
 #include "convert/recipe.h"
+#include "formats/license.h"
 #include "tools/commands.h"
 #include "tools/report.h"
 
@@ -9,6 +10,16 @@ static void print_recipes(void)
 {
     for (size_t i = 0; i < recipe_count(); i++)
         printf("  %-9s %s\n", recipe_at(i)->name, recipe_at(i)->about);
+}
+
+static void print_licenses(void)
+{
+    printf("  %-36s %-12s %s\n", "id", "commercial", "license");
+    for (size_t i = 0; i < license_count(); i++) {
+        const struct license *l = license_at(i);
+
+        printf("  %-36s %-12s %s\n", l->id, license_use_word(l->commercial), l->name);
+    }
 }
 
 static int run_help(struct args *a, struct fail *f)
@@ -22,6 +33,8 @@ static int run_help(struct args *a, struct fail *f)
         args_print_usage(stdout, what ? *c : NULL);
     else if (strcmp(what, "types") == 0)
         print_recipes();
+    else if (strcmp(what, "licenses") == 0)
+        print_licenses();
     else if (strcmp(what, "man") == 0)
         args_print_man(stdout);
     else if (strcmp(what, "bash") == 0 || strcmp(what, "zsh") == 0)
@@ -35,7 +48,8 @@ static const char *const no_options[] = { NULL };
 
 const struct command command_help = {
     .name = "help", .operands = "[COMMAND]", .about = "this overview, all about one command, or the list of types",
-    .detail = "Prints the overview or a command's options. 'bantam help types' lists what --type takes. 'bantam help man' prints the\n"
+    .detail = "Prints the overview or a command's options. 'bantam help types' lists what --type takes, 'bantam help licenses'\n"
+              "the licenses whose texts or terms are known. 'bantam help man' prints the\n"
               "manual page in roff, 'bantam help bash' and 'bantam help zsh' the completions; 'make install' puts them in place.",
     .options = no_options, .max_operands = 1, .run = run_help
 };

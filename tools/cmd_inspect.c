@@ -295,7 +295,7 @@ static int show(struct args *a, struct model *m, const struct meta *meta, struct
     if (hash_all(&s, a, m, f))
         return -1;
     summarize(&s, m, meta, &a->arena);
-    license_of_model(m, s.name, &s.license, &a->arena);
+    license_of_model(m, a->operand.item[0], s.name, &s.license, &a->arena);
     if (a->json)
         return show_json(a, m, &s, f);
     if (a->license) {

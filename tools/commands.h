@@ -5,6 +5,6 @@
 #include "tools/args.h"
 
 extern const struct command command_convert, command_quantize, command_verify, command_perplexity, command_logits, command_embed, command_imatrix,
-    command_inspect, command_tokenize, command_detokenize, command_list, command_store, command_metadata, command_diff, command_help;
+    command_inspect, command_audit, command_tokenize, command_detokenize, command_list, command_store, command_metadata, command_diff, command_help;
 
 #endif

@@ -225,14 +225,36 @@ static int prune(struct job *j, struct fail *f)
     return j->model ? 0 : -1;
 }
 
+static struct carry_options carry_options(const struct job *j)
+{
+    return (struct carry_options){ j->args->license_id, j->args->with_license_text, j->args->no_license_files };
+}
+
+/* What the source says of its license; `m` is the source, before anything is done to it. */
+static struct model *read_license(struct job *j, struct model *m)
+{
+    struct evidence_source s;
+    const char *none[1] = { NULL };
+
+    if (!m)
+        return NULL;
+    carry_source(m, j->source, &s, &j->arena);
+    j->source_dir = path_is_dir(s.path) ? s.path : path_dir(&j->arena, s.path);
+    licensing_of(&s, none, 1, &j->license, &j->arena);
+    return m;
+}
+
 /* To GGUF: names, keys and layout of GGUF, then the recipe's encodings. */
 static int open_canonical(struct job *j, bool as_converted, struct fail *f)
 {
     const struct args *a = j->args;
     struct rename_options rename = { .pre_tokenizer = a->pre_tokenizer, .ignore_keys = a->ignore_key.item };
+    struct carry_options carry = carry_options(j);
 
-    j->model = model_rename(model_open(j->source, f), &rename, &j->account, &j->vocab, f);
+    j->model = model_rename(read_license(j, model_open(j->source, f)), &rename, &j->account, &j->vocab, f);
     if (!j->model || (a->prune_layers && prune(j, f)))
+        return -1;
+    if (carry_keys(j->model, &carry, &j->license, f))
         return -1;
     for (size_t i = 0; i < a->metadata.n; i++)
         if (meta_word_set(&j->model->meta, &j->model->arena, a->metadata.item[i], f))
@@ -261,13 +283,19 @@ static int unname(struct job *j, const struct qtype *type, struct fail *f)
 static int open_cast(struct job *j, struct fail *f)
 {
     const struct qtype *type = j->recipe && j->recipe->base ? qtype_named(j->recipe->base) : NULL;
+    struct carry_options carry = carry_options(j);
+    struct meta keys = {0};
 
     if (!j->recipe || j->args->imatrix || j->args->prune_layers)
         return fail(f, FAIL_USAGE, "--size, --bpw, --imatrix and --prune-layers are for GGUF"), fail_hint(f, "end OUT in .gguf");
     if (j->recipe->base && (!type || !type->safetensors))
         return fail(f, FAIL_USAGE, "safetensors cannot hold %s", j->recipe->name), fail_hint(f, "F32, F16, BF16 or auto; or end OUT in .gguf");
-    if (!(j->model = model_open(j->source, f)))
+    if (j->args->with_license_text)
+        return fail(f, FAIL_USAGE, "--with-license-text is for GGUF: a directory holds the files themselves");
+    if (!(j->model = read_license(j, model_open(j->source, f))))
         return -1;
+    if (strcmp(j->model->format->name, "gguf") == 0)
+        meta_copy(&keys, &j->arena, &j->model->meta);
     if (strcmp(j->model->format->name, "gguf") == 0 && unname(j, type, f))
         return -1;
     list_types(j);
@@ -278,7 +306,9 @@ static int open_cast(struct job *j, struct fail *f)
 
         j->choice[i].type = type && real ? type : from;
     }
-    return j->model->dir ? companions_of(j->model->dir, type, &j->arena, &j->extra, &j->nextra, f) : 0;
+    if (j->model->dir && companions_of(j->model->dir, type, &j->arena, &j->extra, &j->nextra, f))
+        return -1;
+    return carry_extra(&j->license, &carry, &keys, j->source_dir, &j->extra, &j->nextra, &j->arena, f);
 }
 
 static int check_options(const struct args *a, struct fail *f)

@@ -3,6 +3,7 @@
 #define BANTAM_JOB_H
 
 #include "convert/account.h"
+#include "convert/carry.h"
 #include "convert/imatrix.h"
 #include "convert/recipe.h"
 #include "convert/write.h"
@@ -25,6 +26,9 @@ struct job {
     size_t nextra;
     struct imatrix *imatrix;            /* NULL: none */
     struct imatrix_match match;
+    struct licensing license;           /* of the source */
+    const char *source_dir;             /* where its license files lie */
+    const char **carried;               /* license files written beside OUT; NULL-terminated */
     const struct meta *unpruned;        /* the keys, and the tensors' names, before layers were pruned; NULL: none were */
     const char *const *before;
     struct plan_options split;

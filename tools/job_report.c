@@ -235,11 +235,22 @@ static int report_json(const struct job *j, const struct write_result *r, struct
         cJSON_AddItemToObject(item, "bytes", json_whole(j->plan.file[i].nbytes));
         cJSON_AddItemToArray(files, item);
     }
+    files = cJSON_AddArrayToObject(root, "license_files");
+    for (const char **name = j->carried; name && *name; name++)
+        cJSON_AddItemToArray(files, json_text(*name, strlen(*name)));
     cJSON_AddItemToObject(root, "account", account_json(&j->account));
     cJSON_AddItemToObject(root, "resumed_bytes", json_whole(r->resumed_nbytes));
     cJSON_AddItemToObject(root, "peak_bytes", json_whole(peak_nbytes()));
     cJSON_AddNumberToObject(root, "seconds", r->seconds);
     return json_print(root, f);
+}
+
+static void print_carried(const struct job *j)
+{
+    for (const char **name = j->carried; name && *name; name++)
+        printf("%s%s", name == j->carried ? "  license    written beside it: " : ", ", *name);
+    if (j->carried && *j->carried)
+        printf("\n");
 }
 
 static int report_text(const struct job *j, const struct write_result *r, struct fail *f)
@@ -258,6 +269,7 @@ static int report_text(const struct job *j, const struct write_result *r, struct
                meta_str(&j->model->meta, "tokenizer.ggml.model", "?"), meta_str(&j->model->meta, "tokenizer.ggml.pre", "default"));
     if (j->model->aside)
         printf("  left aside %s: the same model under other names\n", j->model->aside);
+    print_carried(j);
     if (r->resumed_nbytes)
         printf("  resumed    %s were complete from an earlier run\n", size_text(resumed, r->resumed_nbytes));
     printf("  done in %s; next: bantam %s\n", time_text(seconds, r->seconds),
@@ -279,6 +291,8 @@ int job_write(struct job *j, struct fail *f)
     meter_start(&meter, j->args, "writing");
     bad = model_write(j->model, &options, &result, f);
     meter_end(&meter);
+    if (!bad && !j->args->no_license_files && strcmp(j->sink->name, "gguf") == 0)
+        bad = carry_files(&j->license, j->source_dir, j->args->out, j->args->force, &j->carried, &j->arena, f);
     if (bad)
         return job_blame(j, f);
     if (j->args->json)

@@ -1,6 +1,7 @@
 /* report_license.c - the license report: a summary first, then evidence, terms and what is missing. */
 #include "tools/report_license.h"
 
+#include "convert/carry.h"
 #include "formats/file.h"
 
 #include <inttypes.h>
@@ -9,16 +10,17 @@
 
 enum { LABEL = 16 };
 
-void license_of_model(const struct model *m, const char *name, struct licensing *l, struct arena *a)
+void license_of_model(const struct model *m, const char *argument, const char *name, struct licensing *l, struct arena *a)
 {
-    struct evidence_source s = { .path = m->path, .keys = &m->meta, .gguf = strcmp(m->format->name, "gguf") == 0 };
-    size_t n = strlen(m->path);
-    const char *names[2] = { name, NULL };
+    const char *names[2] = { name, argument };
+    struct evidence_source s;
+    size_t n = strlen(argument);
 
-    while (n > 1 && m->path[n - 1] == '/')
+    carry_source(m, argument, &s, a);
+    while (n > 1 && argument[n - 1] == '/')
         n--;
-    names[1] = path_base(arena_copy(a, m->path, n));
-    if (strcmp(names[1], ".") == 0 || strcmp(names[1], "..") == 0)
+    names[1] = path_base(arena_copy(a, argument, n));
+    if (strcmp(names[1], ".") == 0 || strcmp(names[1], "..") == 0 || strchr(names[1], ':'))
         names[1] = NULL;
     licensing_of(&s, names, 2, l, a);
 }

@@ -6,8 +6,9 @@
 #include "formats/model.h"
 #include "tools/report.h"
 
-/* The license of an open model and of the files beside it. `name` is what the model calls itself; NULL: nothing. */
-void license_of_model(const struct model *, const char *name, struct licensing *, struct arena *);
+/* The license of an open model and of the files beside it. `argument` is the MODEL as given, `name` what it calls itself; NULL:
+ * nothing. */
+void license_of_model(const struct model *, const char *argument, const char *name, struct licensing *, struct arena *);
 
 /* Three lines that come first: what it is, what it may be used for, what is left to do. */
 struct license_lines {
