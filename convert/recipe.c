@@ -369,6 +369,19 @@ static bool name_matches(const char *name, const char *pattern)
     return strstr(name, text) != NULL;
 }
 
+const struct recipe *recipe_of_file_type(uint64_t id)
+{
+    const struct recipe *best = NULL;
+
+    for (size_t i = 0; i < recipe_count(); i++) {
+        const struct recipe *r = recipe_at(i);
+
+        if (r->base && r->file_type == id && (!best || strlen(r->name) > strlen(best->name)))
+            best = r;
+    }
+    return best;
+}
+
 bool recipe_is_general(const struct recipe *r)
 {
     return r->base && !recipe_named(r->about) &&

@@ -44,6 +44,7 @@ struct recipe_choice {
 const struct recipe *recipe_named(const char *name);            /* any letter case; NULL: none */
 size_t recipe_count(void);
 const struct recipe *recipe_at(size_t i);
+const struct recipe *recipe_of_file_type(uint64_t id);          /* of aliases the longest name: Q4_K_M, not Q4_K; NULL: none */
 bool recipe_is_general(const struct recipe *);      /* a mix for any model: not AUTO, F16, an alias, an older one, ternary ... */
 
 /* The type of every tensor of a canonical model, in its order: choice[ntensors]. Equal to llama-quantize's, and from a

@@ -33,7 +33,7 @@ struct args {
     const char *license_id, *policy;
     const char *against, *text, *tokens;
     const char *in, *modelfile, *check;
-    bool link, sha256, fingerprint;
+    bool link, sha256, fingerprint, fast;
     uint64_t context, chunks;
     double max_kld, max_ppl_ratio, min_top1, min_choices_agreement;
     bool has_max_kld, has_max_ppl_ratio, has_min_top1, has_min_choices_agreement, has_shots;

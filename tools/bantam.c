@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 const struct command *const commands[] = {
-    &command_convert, &command_quantize, &command_verify, &command_perplexity, &command_logits, &command_embed,
-    &command_imatrix, &command_inspect, &command_audit, &command_tokenize, &command_detokenize, &command_list, &command_store, &command_metadata, &command_diff, &command_help, NULL
+#define ROW(name) &command_##name,
+#include "tools/commands.def"
+#undef ROW
+    NULL
 };
 
 /* A mapped file that shrinks under us raises SIGBUS on the next touch; an interrupt leaves OUT.part for the next run.

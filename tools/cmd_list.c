@@ -25,9 +25,8 @@ static const char *type_of(const struct model *m)
     uint64_t id = meta_u64(&m->meta, "general.file_type", UINT64_MAX), most = 0;
     const char *label = NULL;
 
-    for (size_t i = 0; i < recipe_count(); i++)
-        if (recipe_at(i)->base && recipe_at(i)->file_type == id)
-            return recipe_at(i)->name;
+    if (recipe_of_file_type(id))
+        return recipe_of_file_type(id)->name;
     for (size_t k = 0; k < qtype_count(); k++) {
         struct amount a = amount_of(m, qtype_at(k));
 

@@ -78,12 +78,9 @@ static const char *human_number(uint64_t n, struct arena *a)
 
 static const char *type_name(const struct model *m)
 {
-    uint64_t id = meta_u64(&m->meta, "general.file_type", UINT64_MAX);
+    const struct recipe *r = recipe_of_file_type(meta_u64(&m->meta, "general.file_type", UINT64_MAX));
 
-    for (size_t i = 0; i < recipe_count(); i++)
-        if (recipe_at(i)->base && recipe_at(i)->file_type == id)
-            return recipe_at(i)->name;
-    return "unknown";
+    return r ? r->name : "unknown";
 }
 
 static void add_layer(struct storing *s, cJSON *layers, const char *kind)

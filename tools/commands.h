@@ -4,7 +4,8 @@
 
 #include "tools/args.h"
 
-extern const struct command command_convert, command_quantize, command_verify, command_perplexity, command_logits, command_embed, command_imatrix,
-    command_inspect, command_audit, command_tokenize, command_detokenize, command_list, command_store, command_metadata, command_diff, command_help;
+#define ROW(name) extern const struct command command_##name;
+#include "tools/commands.def"
+#undef ROW
 
 #endif
