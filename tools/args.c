@@ -61,13 +61,10 @@ static const struct option options[] = {
     { "sha256", 0, FLAG, NULL, AT(sha256), "the SHA-256 of every file" },
     { "check", 0, STRING, "MANIFEST", AT(check), "hash again what MANIFEST lists (sha256sum's lines, or inspect's own JSON)" },
     { "fingerprint", 0, FLAG, NULL, AT(fingerprint), "one id of all weights, whatever the keys and files" },
-<<<<<<< HEAD
     { "with-license-text", 0, FLAG, NULL, AT(with_license_text), "the license files' text in a key of OUT as well" },
     { "no-license-files", 0, FLAG, NULL, AT(no_license_files), "do not copy license, notice and policy files beside OUT" },
     { "policy", 0, STRING, "FILE", AT(policy), "a JSON file that says what models must allow; exit 1 when one does not" },
-=======
     { "fast", 0, FLAG, NULL, AT(fast), "headers and keys only: the weights are not read" },
->>>>>>> ab9b32b (doctor: what is wrong with a model, under stable codes with remedies)
     { "against", 'a', STRING, "ORIGINAL", AT(against), "the model to compare with" },
     { "static", 0, FLAG, NULL, AT(as_files), "run nothing: derive every tensor and key of OUT from ORIGINAL again and compare" },
     { "text", 0, STRING, "FILE", AT(text), "the text to measure on: plain UTF-8 or JSONL, gzip or not" },
