@@ -28,7 +28,7 @@ static void look_at_license(struct examining *e, const struct model *m, const ch
 {
     struct licensing l;
 
-    license_of_model(m, name, &l, e->health.arena);
+    license_of_model(m, e->args->operand.item[0], name, &l, e->health.arena);
     for (size_t i = 0; i < l.nconflicts; i++)
         health_add(&e->health, HEALTH_CODE_LICENSE_CONFLICT, NULL, "%s", l.conflict[i]);
     if (l.verdict == VERDICT_UNKNOWN)
