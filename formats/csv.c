@@ -10,16 +10,19 @@ int csv_open(struct csv *c, const char *text, size_t n, struct arena *a, struct 
     return 0;
 }
 
-static char take(struct lines *l)
-{
-    l->left--;
-    l->no += *l->at == '\n';
-    return *l->at++;
-}
-
 static bool at_line_end(const struct lines *l)
 {
-    return !l->left || *l->at == '\n' || (*l->at == '\r' && (l->left == 1 || l->at[1] == '\n'));
+    return !l->left || *l->at == '\n' || *l->at == '\r';
+}
+
+/* A line ends with LF, CR LF or CR alone. */
+static char take(struct lines *l)
+{
+    char c = *l->at++;
+
+    l->left--;
+    l->no += c == '\n' || (c == '\r' && !(l->left && *l->at == '\n'));
+    return c;
 }
 
 /* From behind the opening quote to behind the closing one. */
@@ -61,8 +64,8 @@ static const char *read_field(struct csv *c, struct fail *f)
 
 static void skip_line_end(struct lines *l)
 {
-    while (l->left && take(l) != '\n')
-        continue;
+    if (l->left && take(l) == '\r' && l->left && *l->at == '\n')
+        take(l);
 }
 
 int csv_next(struct csv *c, struct csv_row *row, struct fail *f)

@@ -1,7 +1,7 @@
 /* csv.h - rows of comma-separated fields (RFC 4180): a field in double quotes may hold commas, line ends and, doubled, quotes.
  *
  * More lenient than the RFC where readers of such files are: a quote inside a field that does not start with one is a
- * character like others, LF ends a line as CR LF does, empty lines are skipped. */
+ * character like others, LF or CR alone end a line as CR LF does, empty lines are skipped. */
 #ifndef BANTAM_CSV_H
 #define BANTAM_CSV_H
 

@@ -38,7 +38,7 @@ TEST(csv_reads_quotes_commas_and_line_ends)
         { "\"\",\"\"\"\"\n", ";\";1|" },
         { "5\" pipe,a\"b\"\n", "5\" pipe;a\"b\";1|" },
         { "\xef\xbb\xbf" "a\n\n\nb", "a;1|b;4|" },
-        { "a\rb,c", "a\rb;c;1|" },
+        { "a\rb,c\r\r\"d\re\"\rf", "a;1|b;c;2|d\re;4|f;6|" },
         { "a,\"b\"\r", "a;b;1|" },
         { "\"a\r\nb\"\r\nc", "a\r\nb;1|c;3|" },
     };
