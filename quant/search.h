@@ -247,49 +247,96 @@ struct products {
     vf xl, l2;
 };
 
-/* One weight of the search below: moves its level if the sums get better by that. Returns the lanes that moved.
- * Few weights move, so most calls end at the branch, and the next weight need not wait for the sums. */
-SEARCH vi move_level(vf x, float nmax, vf *q, struct products *sum)
-{
-    vf w = x * x, wx = w * x, xl = sum->xl - wx * *q, l2 = sum->l2 - w * *q * *q;
-    vf l = level(x * l2 / xl, -nmax, nmax - 1);
-    vi better = (xl > 0) & (l != *q);
+/* A search without minimum and without importance (make_q3_quants) rounds under the obvious scale, then moves one weight
+ * at a time as long as the fit improves. This is where it begins, with a group per lane. */
+struct moves {
+    vf top, gain;
+    vi zero;                        /* groups that count as zero: scale 0, levels -nmax */
+    struct products sum, part[16];  /* part: what each weight adds to the sum */
+};
 
-    if (!vany(better))
-        return better;
-    xl += wx * l;
-    l2 += w * l * l;
-    better &= (l2 > 0) & (xl * xl * sum->l2 > sum->xl * sum->xl * l2);
-    *q = pick(better, l, *q);
-    sum->xl = pick(better, xl, sum->xl);
-    sum->l2 = pick(better, l2, sum->l2);
-    return better;
+SEARCH void moves_begin(struct moves *m, const vf *x, float nmax, vf *q)
+{
+    m->top = extreme(x, 16);
+    m->gain = -nmax / m->top;
+    m->zero = vabs(m->top) < GROUP_EPSILON;
+    m->sum = (struct products){ {0}, {0} };
+    for (int i = 0; i < 16; i++) {
+        vf l = q[i] = level(m->gain * x[i], -nmax, nmax - 1), w = x[i] * x[i];
+        m->part[i] = (struct products){ w * x[i] * l, w * l * l };
+        m->sum.xl += m->part[i].xl;
+        m->sum.l2 += m->part[i].l2;
+    }
 }
 
-/* Search without a minimum and without importance (make_q3_quants): round under the obvious scale, then move one
- * weight at a time as long as the fit improves. Returns the scale; q[i] gets the levels. A lane that did not move
- * in a pass would not in the next either, so all run on until none moves. */
-SEARCH vf fit_by_moves(const vf *x, int n, float nmax, vf *q)
+/* Lanes in which a weight may want another level, the others staying where they are. In the rest nothing will ever move:
+ * four groups of five of a trained model.
+ *
+ * A weight wants the level nearest to t = x * l2 / xl, with the sums of the other weights, xl > 0. It stays if t, clamped
+ * to the levels, is within 1/2 of its own; times xl that needs no division, and with 0.4999 for 1/2 rounding errors
+ * (some 2^-22 of the levels) cannot hide a move. At the beginning all parts of sum.xl have one sign, so others that are
+ * not all at level 0 keep xl above top^3 / 2^10 and t below 16, and if all are, x * l2 = xl = 0. Groups whose cubes might
+ * leave the range of a float are left to the exact test. */
+SEARCH vi moves_likely(const struct moves *m, const vf *x, float nmax, const vf *q)
 {
-    struct products sum = { {0}, {0} };
-    vf top = extreme(x, n), gain = -nmax / top;
-    vi zero = vabs(top) < GROUP_EPSILON;
+    vi likely = {0}, odd = ~((vabs(m->top) > 0x1p-30f) & (vabs(m->top) < 0x1p30f));
 
-    for (int i = 0; i < n; i++) {
-        vf l = q[i] = level(gain * x[i], -nmax, nmax - 1), w = x[i] * x[i];
-        sum.xl += w * x[i] * l;
-        sum.l2 += w * l * l;
+    for (int i = 0; i < 16; i++) {
+        vf xl = m->sum.xl - m->part[i].xl, t_xl = x[i] * (m->sum.l2 - m->part[i].l2);
+        t_xl = vmin(vmax(t_xl, xl * -nmax), xl * (nmax - 1));
+        likely |= vabs(t_xl - q[i] * xl) > xl * 0.4999f;
     }
-    for (int pass = 0; pass < 5; pass++) {
-        vi moved = {0};
-        for (int i = 0; i < n; i++)
-            moved |= move_level(x[i], nmax, &q[i], &sum);
-        if (!vany(moved))
-            break;
+    return ~m->zero & (odd | ((m->sum.xl > 0) & likely));
+}
+
+SEARCH vf moves_scale(const struct moves *m)
+{
+    return pick(~m->zero & (m->sum.l2 > 0), m->sum.xl / m->sum.l2, (vf){0});
+}
+
+/* A group whose weights may move, its 16 weights side by side. */
+struct mover {
+    _Alignas(4 * LANES) float q[16];            /* levels */
+    float q_to[16], xl_to[16], l2_to[16];       /* what each weight would make of it and the sums if it moved next... */
+    uint32_t better;                            /* ...and whether the fit improves by that, a bit for each */
+    float xl, l2;                               /* sums of the fit */
+    unsigned at;                    /* the next weight to be judged, 16 more for each pass before this one */
+    const float *x;
+    int j, lane;                    /* for the caller */
+};
+
+SEARCH void mover_try(struct mover *m, float nmax)
+{
+    m->better = 0;
+    for (int i = 0; i < 16; i += LANES) {
+        vf x = vf_load(m->x + i), q = vf_load(m->q + i), w = x * x, wx = w * x;
+        vf xl = m->xl - wx * q, l2 = m->l2 - w * q * q;
+        vf l = level(x * l2 / xl, -nmax, nmax - 1);
+        vi moves = (xl > 0) & (l != q);
+        xl += wx * l;
+        l2 += w * l * l;
+        moves &= (l2 > 0) & (xl * xl * m->l2 > m->xl * m->xl * l2);
+        m->better |= vbits(moves) << i;
+        vf_store(m->q_to + i, l);
+        vf_store(m->xl_to + i, xl);
+        vf_store(m->l2_to + i, l2);
     }
-    for (int i = 0; i < n; i++)
-        q[i] = pick(zero, vf_all(-nmax), q[i]);
-    return pick(~zero & (sum.l2 > 0), sum.xl / sum.l2, (vf){0});
+}
+
+/* Takes the next move of the group, if there is one. All 16 weights were tried under the sums as they are: by these all
+ * are judged up to the first that moves, and on into the next pass. When none of 16 moves, none will; so a pass that
+ * moved nothing is the last. There are no branches here: which weight moves is nobody's guess. */
+SEARCH bool mover_step(struct mover *m)
+{
+    unsigned stay = (unsigned)__builtin_ctz((m->better | m->better << 16) >> m->at % 16 | 1 << 16);
+    bool go = (stay < 16) & (m->at + stay < 5 * 16);
+    unsigned i = (m->at + stay) % 16;
+
+    m->at += stay + 1;
+    m->xl = *(go ? &m->xl_to[i] : &m->xl);
+    m->l2 = *(go ? &m->l2_to[i] : &m->l2);
+    m->q[i] = *(go ? &m->q_to[i] : &m->q[i]);
+    return go;
 }
 
 /* Integer levels of n numbers of one sign under one scale (make_qp_quants): the scales and minimums of a

@@ -14,6 +14,7 @@
 /* Up to LANES super-blocks side by side. Idle lanes repeat the first one; nothing of them is stored. */
 struct panel {
     vf x[SUPER];                            /* weight i of each super-block */
+    const float *row[LANES];                /* where each one's weights come from */
     const float *importance[LANES];         /* of the same columns, if there is one */
     uint8_t *out[LANES];                    /* where each super-block goes */
     int live;
@@ -83,16 +84,15 @@ SEARCH void encode_panels(const float *in, const float *importance, void *out, s
     size_t nblocks = nrows * row_blocks;
 
     for (size_t first = 0; first < nblocks; first += LANES) {
-        const float *row[LANES];
         struct panel p;
         p.live = nblocks - first < LANES ? (int)(nblocks - first) : LANES;
         for (int k = 0; k < LANES; k++) {
             size_t block = first + (k < p.live ? (size_t)k : 0);
-            row[k] = in + SUPER * block;
+            p.row[k] = in + SUPER * block;
             p.importance[k] = importance ? importance + SUPER * (block % row_blocks) : NULL;
             p.out[k] = (uint8_t *)out + nbytes * block;
         }
-        gather(row, 0, SUPER, p.x);
+        gather(p.row, 0, SUPER, p.x);
         if (importance)
             encode_panel(&p, true);
         else

@@ -38,31 +38,92 @@ static void decode(const void *in, float *out, size_t nblocks)
     }
 }
 
-/* Groups of a panel: their scales, the sums of their search weights, and their levels, which stay where the final
- * scale comes out as 0. */
+/* Groups of a panel: their scales, the sums of their search weights, and how the search left their levels, in -4..3:
+ * those stay where the final scale comes out as 0. */
 struct searched {
-    vf scale[16], weight[16], level[SUPER];     /* level: -4..3; what the reference keeps for zero groups otherwise */
+    vf scale[16], weight[16];
+    struct cut cut[16];
+    struct mover mover[16 * LANES];             /* without importance: groups in which weights were moved after that */
+    int nmovers;
 };
 
 SEARCH void search_weighted(const struct panel *p, struct searched *s)
 {
     vf variance = panel_variance(p, 2);
 
+    s->nmovers = 0;
     for (int j = 0; j < 16; j++) {
-        const vf *x = p->x + 16 * j;
         vf w[16];
         s->weight[j] = panel_weights(p, variance, 16 * j, 16, w);
-        struct symmetric fit = fit_symmetric(x, w, 16, 4, true);
+        struct symmetric fit = fit_symmetric(p->x + 16 * j, w, 16, 4, true);
         s->scale[j] = fit.scale;
-        for (int i = 0; i < 16; i++)
-            s->level[16 * j + i] = level((x[i] + fit.cut.shift) * fit.cut.gain, -4, 3);
+        s->cut[j] = fit.cut;
+    }
+}
+
+SEARCH void mover_begin(struct mover *m, const struct panel *p, const struct moves *group, int j, int lane)
+{
+    m->x = p->row[lane] + 16 * j;
+    m->j = j;
+    m->lane = lane;
+    m->at = 0;
+    m->xl = group->sum.xl[lane];
+    m->l2 = group->sum.l2[lane];
+    for (int i = 0; i < 16; i += LANES)
+        vf_store(m->q + i, level(group->gain[lane] * vf_load(m->x + i), -4, 3));
+}
+
+/* One move in each of the groups at a time: what one computes hides behind another. */
+SEARCH void make_moves(struct mover *mover, int n)
+{
+    uint16_t open[16 * LANES];
+
+    for (int k = 0; k < n; k++)
+        open[k] = (uint16_t)k;
+    while (n > 0) {
+        int left = 0;
+        for (int k = 0; k < n; k++)
+            mover_try(&mover[open[k]], 4);
+        for (int k = 0; k < n; k++) {
+            open[left] = open[k];
+            left += mover_step(&mover[open[k]]);
+        }
+        n = left;
     }
 }
 
 SEARCH void search_plain(const struct panel *p, struct searched *s)
 {
+    struct moves group[16];
+    int n = 0;
+
+    for (int j = 0; j < 16; j++) {
+        const vf *x = p->x + 16 * j;
+        vf q[16];
+        moves_begin(&group[j], x, 4, q);
+        for (uint32_t lanes = vbits(moves_likely(&group[j], x, 4, q)); lanes; lanes &= lanes - 1)
+            mover_begin(&s->mover[n++], p, &group[j], j, __builtin_ctz(lanes));
+        s->cut[j] = (struct cut){ pick(group[j].zero, vf_all(-4), (vf){0}), pick(group[j].zero, vf_all(1), group[j].gain) };
+    }
+    make_moves(s->mover, n);
+    for (int k = 0; k < n; k++) {
+        const struct mover *m = &s->mover[k];
+        group[m->j].sum.xl[m->lane] = m->xl;
+        group[m->j].sum.l2[m->lane] = m->l2;
+    }
     for (int j = 0; j < 16; j++)
-        s->scale[j] = fit_by_moves(p->x + 16 * j, 16, 4, s->level + 16 * j);
+        s->scale[j] = moves_scale(&group[j]);
+    s->nmovers = n;
+}
+
+/* The levels that the search left. */
+SEARCH void searched_levels(const struct panel *p, const struct searched *s, vf q[SUPER])
+{
+    for (int i = 0; i < SUPER; i++)
+        q[i] = level((p->x[i] + s->cut[i / 16].shift) * s->cut[i / 16].gain, -4, 3);
+    for (int k = 0; k < s->nmovers; k++)
+        for (int i = 0; i < 16; i++)
+            q[16 * s->mover[k].j + i][s->mover[k].lane] = s->mover[k].q[i];
 }
 
 /* Scales 0..63 of the groups and the float above them. */
@@ -99,7 +160,8 @@ SEARCH void put_scales(const struct panel *p, const vi q[16])
     put_bytes(p, offsetof(struct q3_k, scale), byte, 12);
 }
 
-SEARCH void pack(const struct panel *p, const struct searched *s, const vf d[16])
+/* `some_zero`: for some group and lane d is 0, and there the levels are `kept`. */
+SEARCH void pack(const struct panel *p, const vf d[16], bool some_zero, const vf kept[SUPER])
 {
     vi high[32] = { {0} };
 
@@ -109,8 +171,8 @@ SEARCH void pack(const struct panel *p, const struct searched *s, const vf d[16]
             low[l] = (vi){0};
             for (int part = 0; part < 4; part++) {
                 int i = 128 * half + 32 * part + l;
-                vf t = pick(d[i / 16] == 0, s->level[i], p->x[i] / d[i / 16]);
-                vi q = level_int(t, -4, 3) + 4;
+                vf t = p->x[i] / d[i / 16];
+                vi q = level_int(some_zero ? pick(d[i / 16] == 0, kept[i], t) : t, -4, 3) + 4;
                 low[l] |= (q & 3) << 2 * part;
                 high[l] |= q >> 2 << (4 * half + part);
             }
@@ -123,8 +185,8 @@ SEARCH void pack(const struct panel *p, const struct searched *s, const vf d[16]
 SEARCH void encode_panel(const struct panel *p, bool weighted)
 {
     struct searched s;
-    vi q[16];
-    vf d;
+    vi q[16], zero = {0};
+    vf d, kept[SUPER];
 
     if (weighted) {
         search_weighted(p, &s);
@@ -135,9 +197,16 @@ SEARCH void encode_panel(const struct panel *p, bool weighted)
     }
     put_scales(p, q);
     d = put_half(p, offsetof(struct q3_k, d), d);
-    for (int j = 0; j < 16; j++)
+    for (int j = 0; j < 16; j++) {
         s.scale[j] = d * vfloat(q[j] - 32);
-    pack(p, &s, s.scale);
+        zero |= s.scale[j] == 0;
+    }
+    if (vany(zero)) {
+        searched_levels(p, &s, kept);
+        pack(p, s.scale, true, kept);
+    } else {
+        pack(p, s.scale, false, NULL);
+    }
 }
 
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)
