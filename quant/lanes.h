@@ -149,6 +149,18 @@ static inline vi vnearest(vf x)
     return ((vi)shifted & 0x007fffff) - 0x00400000;
 }
 
+/* The same as a float. */
+static inline vf vrint(vf x)
+{
+#if LANES == 16
+    return (vf)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#elif LANES == 8
+    return (vf)_mm256_round_ps((__m256)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#else
+    return x + 12582912.0f - 12582912.0f;
+#endif
+}
+
 /* Towards zero. What an int32 cannot hold, NaN too, gives INT32_MIN: x86 does so, the C cast leaves it open. */
 static inline vi vtrunc(vf x)
 {
@@ -223,6 +235,16 @@ static inline vsome vgreater(vf a, vf b)
     return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ);
 #else
     return a > b;
+#endif
+}
+
+/* some ? a : b. */
+static inline vf vpick(vsome some, vf a, vf b)
+{
+#if LANES == 16
+    return (vf)_mm512_mask_blend_ps(some, (__m512)b, (__m512)a);
+#else
+    return pick(some, a, b);
 #endif
 }
 

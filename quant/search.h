@@ -197,55 +197,79 @@ SEARCH vf extreme(const vf *x, int n)
     return top;
 }
 
-/* level() for |t| < 2^22 only: two operations less. */
-SEARCH vf level_near(vf t, float low, float high)
-{
-    return vmin(vmax(t + ROUNDER, vf_all(ROUNDER + low)), vf_all(ROUNDER + high)) - ROUNDER;
-}
-
-/* wx[i] is w[i] * x[i]. With x finite and top not next to nothing |gain * x| stays near nmax. */
-SEARCH void symmetric_sums(const vf *x, const vf *w, const vf *wx, int n, float nmax, bool finite, vf gain, vf *xl,
-                           vf *l2)
-{
-    *xl = *l2 = (vf){0};
-    for (int i = 0; i < n; i++) {
-        vf t = gain * x[i], l = finite ? level_near(t, -nmax, nmax - 1) : level(t, -nmax, nmax - 1);
-        *xl += wx[i] * l;
-        *l2 += w[i] * l * l;
-    }
-}
-
-/* Search without a minimum (make_qx_quants with rmse_type 1). `finite`: x holds weights, not scales another search
- * may have left as NaN. */
-SEARCH struct symmetric fit_symmetric(const vf *x, const vf *w, int n, float nmax, bool finite)
-{
-    vf top = extreme(x, n), gain = -nmax / top, wx[32], xl, l2;
-    vi zero = vabs(top) < GROUP_EPSILON;
-
-    for (int i = 0; i < n; i++)
-        wx[i] = w[i] * x[i];
-    symmetric_sums(x, w, wx, n, nmax, finite, gain, &xl, &l2);
-    vf scale = pick(l2 != 0, xl / l2, (vf){0}), best = scale * xl;
-
-    for (int rung = -9; rung <= 9; rung++) {
-        if (rung == 0)
-            continue;
-        vf new_gain = -(nmax + 0.1f * (float)rung) / top;
-        symmetric_sums(x, w, wx, n, nmax, finite, new_gain, &xl, &l2);
-        vi better = (l2 > 0) & (xl * xl > best * l2);
-        vf new_scale = xl / l2;
-        scale = pick(better, new_scale, scale);
-        best = pick(better, new_scale * xl, best);
-        gain = pick(better, new_gain, gain);
-    }
-    struct cut cut = { pick(zero, vf_all(-nmax), (vf){0}), pick(zero, vf_all(1), gain) };
-    return (struct symmetric){ pick(zero, (vf){0}, scale), cut };
-}
-
 /* Sums of a fit without minimum: of w*l*x and w*l*l over the group. */
 struct products {
     vf xl, l2;
 };
+
+/* level() for |t| < 2^22 only, and clamped only where that can be needed. */
+SEARCH vf level_near(vf t, bool clamp_low, float low, bool clamp_high, float high)
+{
+    t = vrint(t);
+    t = clamp_low ? vmax(t, vf_all(low)) : t;
+    return clamp_high ? vmin(t, vf_all(high)) : t;
+}
+
+/* One scale that was tried, and what it gave. */
+struct symmetric_try {
+    vf gain, scale;
+    struct products sum;
+};
+
+/* The search without a minimum tries gains of -(nmax + rung / 10) / top. */
+enum { LOWEST_RUNG = -9, HIGHEST_RUNG = 9 };
+
+/* Rungs from `first` on, `abreast` of them: their chains of sums hide behind each other. `finite`: x holds weights, not
+ * scales another search may have left as NaN; |gain * x| then stays within nmax + rung / 10, unless top is next to
+ * nothing and the group counts as zero: the rung says whether levels may have to be clamped. */
+SEARCH void symmetric_climb(const vf *x, const vf *w, const vf *wx, vf top, int n, float nmax, bool finite, int first,
+                            int abreast, bool clamp_low, bool clamp_high, struct symmetric_try *t)
+{
+    struct products sum[3] = { { {0}, {0} } };
+    vf gain[3];
+
+    for (int k = 0; k < abreast; k++)
+        gain[k] = -(nmax + 0.1f * (float)(first + k)) / top;
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < abreast; k++) {
+            vf at = gain[k] * x[i];
+            vf l = finite ? level_near(at, clamp_low, -nmax, clamp_high, nmax - 1) : level(at, -nmax, nmax - 1);
+            sum[k].xl += wx[i] * l;
+            sum[k].l2 += w[i] * l * l;
+        }
+    for (int k = 0; k < abreast; k++)
+        t[first + k] = (struct symmetric_try){ gain[k], sum[k].xl / sum[k].l2, sum[k] };
+}
+
+/* Search without a minimum (make_qx_quants with rmse_type 1). */
+SEARCH struct symmetric fit_symmetric(const vf *x, const vf *w, int n, float nmax, bool finite)
+{
+    struct symmetric_try tried[HIGHEST_RUNG - LOWEST_RUNG + 1], *t = tried - LOWEST_RUNG;
+    vf top = extreme(x, n), wx[32];
+    vi zero = vabs(top) < GROUP_EPSILON;
+
+    for (int i = 0; i < n; i++)
+        wx[i] = w[i] * x[i];
+    for (int rung = -9; rung < -5; rung += 2)
+        symmetric_climb(x, w, wx, top, n, nmax, finite, rung, 2, false, false, t);
+    for (int rung = -5; rung < 5; rung += 2)
+        symmetric_climb(x, w, wx, top, n, nmax, finite, rung, 2, false, true, t);
+    symmetric_climb(x, w, wx, top, n, nmax, finite, 5, 2, true, true, t);
+    symmetric_climb(x, w, wx, top, n, nmax, finite, 7, 3, true, true, t);
+
+    vf gain = t[0].gain, scale = pick(t[0].sum.l2 != 0, t[0].scale, (vf){0}), best = scale * t[0].sum.xl;
+    for (int rung = LOWEST_RUNG; rung <= HIGHEST_RUNG; rung++) {
+        vf xl = t[rung].sum.xl, l2 = t[rung].sum.l2;
+        if (rung == 0)
+            continue;
+        vsome better = vgreater(l2, (vf){0}) & vgreater(xl * xl, best * l2);
+        scale = vpick(better, t[rung].scale, scale);
+        best = vpick(better, t[rung].scale * xl, best);
+        gain = vpick(better, t[rung].gain, gain);
+    }
+    struct cut cut = { pick(zero, vf_all(-nmax), (vf){0}), pick(zero, vf_all(1), gain) };
+    return (struct symmetric){ pick(zero, (vf){0}, scale), cut };
+}
 
 /* A search without minimum and without importance (make_q3_quants) rounds under the obvious scale, then moves one weight
  * at a time as long as the fit improves. This is where it begins, with a group per lane. */
