@@ -238,16 +238,6 @@ static inline vsome vgreater(vf a, vf b)
 #endif
 }
 
-/* some ? a : b. */
-static inline vf vpick(vsome some, vf a, vf b)
-{
-#if LANES == 16
-    return (vf)_mm512_mask_blend_ps(some, (__m512)b, (__m512)a);
-#else
-    return pick(some, a, b);
-#endif
-}
-
 static inline int vsome_any(vsome some)
 {
 #if LANES == 16

@@ -210,62 +210,62 @@ SEARCH vf level_near(vf t, bool clamp_low, float low, bool clamp_high, float hig
     return clamp_high ? vmin(t, vf_all(high)) : t;
 }
 
-/* One scale that was tried, and what it gave. */
-struct symmetric_try {
-    vf gain, scale;
-    struct products sum;
+/* The search without a minimum tries gains of -(nmax + rung / 10) / top, rungs -9..9, counted from 0 here. */
+enum { RUNGS = 19, MIDDLE = 9 };
+
+struct symmetric_search {
+    vf wx[32], gain[RUNGS];         /* wx[i]: w[i] * x[i] */
+    struct products sum[RUNGS];
 };
 
-/* The search without a minimum tries gains of -(nmax + rung / 10) / top. */
-enum { LOWEST_RUNG = -9, HIGHEST_RUNG = 9 };
-
-/* Rungs from `first` on, `abreast` of them: their chains of sums hide behind each other. `finite`: x holds weights, not
- * scales another search may have left as NaN; |gain * x| then stays within nmax + rung / 10, unless top is next to
+/* The sums of rungs [first, last), `abreast` at a time: their chains hide behind each other. `finite`: x holds weights,
+ * not scales another search may have left as NaN; |gain * x| then stays within nmax + rung / 10, unless top is next to
  * nothing and the group counts as zero: the rung says whether levels may have to be clamped. */
-SEARCH void symmetric_climb(const vf *x, const vf *w, const vf *wx, vf top, int n, float nmax, bool finite, int first,
-                            int abreast, bool clamp_low, bool clamp_high, struct symmetric_try *t)
+SEARCH void symmetric_climb(struct symmetric_search *s, const vf *x, const vf *w, int n, float nmax, bool finite,
+                            int first, int last, int abreast, bool clamp_low, bool clamp_high)
 {
-    struct products sum[3] = { { {0}, {0} } };
-    vf gain[3];
-
-    for (int k = 0; k < abreast; k++)
-        gain[k] = -(nmax + 0.1f * (float)(first + k)) / top;
-    for (int i = 0; i < n; i++)
-        for (int k = 0; k < abreast; k++) {
-            vf at = gain[k] * x[i];
-            vf l = finite ? level_near(at, clamp_low, -nmax, clamp_high, nmax - 1) : level(at, -nmax, nmax - 1);
-            sum[k].xl += wx[i] * l;
-            sum[k].l2 += w[i] * l * l;
-        }
-    for (int k = 0; k < abreast; k++)
-        t[first + k] = (struct symmetric_try){ gain[k], sum[k].xl / sum[k].l2, sum[k] };
+    for (int rung = first; rung < last; rung += abreast) {
+        struct products sum[3] = { { {0}, {0} } };
+        for (int i = 0; i < n; i++)
+            for (int k = 0; k < abreast; k++) {
+                vf t = s->gain[rung + k] * x[i];
+                vf l = finite ? level_near(t, clamp_low, -nmax, clamp_high, nmax - 1) : level(t, -nmax, nmax - 1);
+                sum[k].xl += s->wx[i] * l;
+                sum[k].l2 += w[i] * l * l;
+            }
+        for (int k = 0; k < abreast; k++)
+            s->sum[rung + k] = sum[k];
+    }
 }
 
 /* Search without a minimum (make_qx_quants with rmse_type 1). */
 SEARCH struct symmetric fit_symmetric(const vf *x, const vf *w, int n, float nmax, bool finite)
 {
-    struct symmetric_try tried[HIGHEST_RUNG - LOWEST_RUNG + 1], *t = tried - LOWEST_RUNG;
-    vf top = extreme(x, n), wx[32];
+    struct symmetric_search s;
+    vf top = extreme(x, n);
     vi zero = vabs(top) < GROUP_EPSILON;
 
     for (int i = 0; i < n; i++)
-        wx[i] = w[i] * x[i];
-    for (int rung = -9; rung < -5; rung += 2)
-        symmetric_climb(x, w, wx, top, n, nmax, finite, rung, 2, false, false, t);
-    for (int rung = -5; rung < 5; rung += 2)
-        symmetric_climb(x, w, wx, top, n, nmax, finite, rung, 2, false, true, t);
-    symmetric_climb(x, w, wx, top, n, nmax, finite, 5, 2, true, true, t);
-    symmetric_climb(x, w, wx, top, n, nmax, finite, 7, 3, true, true, t);
+        s.wx[i] = w[i] * x[i];
+    for (int k = 0; k < RUNGS; k++)
+        s.gain[k] = -(nmax + 0.1f * (float)(k - MIDDLE)) / top;
+    symmetric_climb(&s, x, w, n, nmax, finite, 0, 4, 2, false, false);      /* up to -0.6: below nmax - 1/2 */
+    symmetric_climb(&s, x, w, n, nmax, finite, 4, 14, 2, false, true);      /* up to 0.4: below nmax + 1/2 */
+    symmetric_climb(&s, x, w, n, nmax, finite, 14, 16, 2, true, true);
+    symmetric_climb(&s, x, w, n, nmax, finite, 16, RUNGS, 3, true, true);
 
-    vf gain = t[0].gain, scale = pick(t[0].sum.l2 != 0, t[0].scale, (vf){0}), best = scale * t[0].sum.xl;
-    for (int rung = LOWEST_RUNG; rung <= HIGHEST_RUNG; rung++) {
-        vf xl = t[rung].sum.xl, l2 = t[rung].sum.l2;
-        if (rung == 0)
+    vf gain = s.gain[MIDDLE], xl = s.sum[MIDDLE].xl, l2 = s.sum[MIDDLE].l2;
+    vf scale = pick(l2 != 0, xl / l2, (vf){0}), best = scale * xl;
+    for (int k = 0; k < RUNGS; k++) {
+        if (k == MIDDLE)
             continue;
-        vsome better = vgreater(l2, (vf){0}) & vgreater(xl * xl, best * l2);
-        scale = vpick(better, t[rung].scale, scale);
-        best = vpick(better, t[rung].scale * xl, best);
-        gain = vpick(better, t[rung].gain, gain);
+        xl = s.sum[k].xl;
+        l2 = s.sum[k].l2;
+        vi better = (l2 > 0) & (xl * xl > best * l2);
+        vf new_scale = xl / l2;
+        scale = pick(better, new_scale, scale);
+        best = pick(better, new_scale * xl, best);
+        gain = pick(better, s.gain[k], gain);
     }
     struct cut cut = { pick(zero, vf_all(-nmax), (vf){0}), pick(zero, vf_all(1), gain) };
     return (struct symmetric){ pick(zero, (vf){0}, scale), cut };
