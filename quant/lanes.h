@@ -142,6 +142,26 @@ static inline vi vimax(vi a, vi b)
 #endif
 }
 
+/* max(x, 0) and min(x, high) for high > 0, up to the sign of 0; x is no NaN. The bits of floats of one sign are ordered as
+ * integers, for which AVX CPUs have more units to spare than for floats. */
+static inline vf vleast0(vf x)
+{
+#if LANES > 4
+    return (vf)vimax((vi)x, (vi){0});
+#else
+    return vmax(x, (vf){0});
+#endif
+}
+
+static inline vf vmost(vf x, float high)
+{
+#if LANES > 4
+    return (vf)vimin((vi)x, (vi)vf_all(high));
+#else
+    return vmin(x, vf_all(high));
+#endif
+}
+
 /* Round half to even, |x| < 2^22: adding 1.5 * 2^23 leaves the integer in the low mantissa bits. */
 static inline vi vnearest(vf x)
 {

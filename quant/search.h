@@ -36,6 +36,18 @@ SEARCH vf level(vf t, float low, float high)
     return rounded(t, low, high) - ROUNDER;
 }
 
+/* level() for |t| < 2^22 only, and clamped only where that can be needed; low <= 0, high > 0. May be -0. */
+SEARCH vf level_near(vf t, bool clamp_low, float low, bool clamp_high, float high)
+{
+    t = vrint(t);
+    if (low < 0) {
+        t = clamp_low ? vmax(t, vf_all(low)) : t;
+        return clamp_high ? vmin(t, vf_all(high)) : t;
+    }
+    t = clamp_low ? vleast0(t) : t;
+    return clamp_high ? vmost(t, high) : t;
+}
+
 SEARCH vi level_int(vf t, float low, float high)
 {
     return (vi)rounded(t, low, high) - ROUNDER_BITS;
@@ -74,42 +86,51 @@ struct moments {
 struct affine_search {
     const vf *x, *w;
     struct moments s;
-    vf high, shift, gain;           /* of the step: level = (x + shift) * gain, shift = -minimum */
+    vf low, high, shift, gain;      /* gain, shift: of the step, level = (x + shift) * gain, shift = -minimum */
     vf q[32], det;                  /* what it made: levels, determinant of the fit, and the fit */
     vf new_scale, new_min;
     vf scale, best;                 /* of the best step, whose minimum is -shift and whose levels are cut */
     struct cut cut;
-    vi live;
+    vi live, odd;                   /* odd: level_near() was not good enough */
 };
 
-SEARCH void affine_begin(struct affine_search *a, const vf *x, const vf *w, int n, float nmax, bool absolute)
+/* With `near`, levels are rounded by level_near(). That takes a gain above 0 and (x + shift) * gain from -2^21 to
+ * `most` for the lowest and the highest weight, between which all others are: then lanes are not odd. Levels below 0
+ * come of a minimum that has moved up, levels above nmax of rungs that aim at nmax + 1/2 or more. */
+SEARCH vi not_near(const struct affine_search *a, float most)
 {
-    vf low = x[0];
+    vi near = (a->gain > 0) & (a->gain * (a->low + a->shift) > -0x1p21f) & (a->gain * (a->high + a->shift) < most);
 
-    *a = (struct affine_search){ .x = x, .w = w, .high = x[0], .s = { .w = w[0], .x = w[0] * x[0] } };
+    return a->live & ~near;
+}
+
+SEARCH void affine_begin(struct affine_search *a, const vf *x, const vf *w, int n, float nmax, bool absolute, bool near)
+{
+    *a = (struct affine_search){ .x = x, .w = w, .low = x[0], .high = x[0], .s = { .w = w[0], .x = w[0] * x[0] } };
     for (int i = 1; i < n; i++) {
-        low = vmin(low, x[i]);
+        a->low = vmin(a->low, x[i]);
         a->high = vmax(a->high, x[i]);
         a->s.w += w[i];
         a->s.x += w[i] * x[i];
     }
-    low = vmin(low, (vf){0});
-    a->live = a->high > low;        /* the others have one value: no scale, only a minimum */
-    a->shift = a->cut.shift = -low;
-    a->gain = a->cut.gain = nmax / (a->high - low);
+    a->low = vmin(a->low, (vf){0});
+    a->live = a->high > a->low;     /* the others have one value: no scale, only a minimum */
+    a->shift = a->cut.shift = -a->low;
+    a->gain = a->cut.gain = nmax / (a->high - a->low);
     a->scale = 1 / a->gain;
+    a->odd = not_near(a, nmax + 0.25f);
     for (int i = 0; i < n; i++) {
-        vf l = level(a->gain * (x[i] + a->shift), 0, nmax);
+        vf t = a->gain * (x[i] + a->shift), l = near ? level_near(t, false, 0, false, nmax) : level(t, 0, nmax);
         a->best += error_of(a->scale * l - a->shift - x[i], w[i], absolute);
     }
 }
 
-SEARCH void affine_levels(struct affine_search *a, int n, float nmax, float rung)
+SEARCH void affine_levels(struct affine_search *a, int n, float nmax, bool near, bool clamp_high)
 {
-    a->gain = (rung + nmax) / (a->high + a->shift);
     a->s.l = a->s.l2 = a->s.xl = (vf){0};
     for (int i = 0; i < n; i++) {
-        vf l = a->q[i] = level(a->gain * (a->x[i] + a->shift), 0, nmax), wl = a->w[i] * l;
+        vf t = a->gain * (a->x[i] + a->shift);
+        vf l = a->q[i] = near ? level_near(t, true, 0, clamp_high, nmax) : level(t, 0, nmax), wl = a->w[i] * l;
         a->s.l += wl;
         a->s.l2 += wl * l;
         a->s.xl += wl * a->x[i];
@@ -146,28 +167,59 @@ SEARCH void affine_keep(struct affine_search *a, int n, bool absolute)
     a->shift = pick(better, -a->new_min, a->shift);
 }
 
-/* Search with a minimum (make_qkx2_quants, make_qkx3_quants) in one group per lane or two. A better step moves the
- * minimum, and later steps start from the moved one: the ladder is not fixed beforehand. With two groups the
- * divisions of one hide behind the sums of the other. */
-SEARCH void fit_affine_groups(int ngroups, const vf *const x[], const vf *const w[], int n, float nmax,
-                              struct ladder ladder, struct affine fit[])
+/* One rung of the ladder for each of the groups: the divisions of one hide behind the sums of another. */
+SEARCH void affine_step(struct affine_search *a, int ngroups, int n, float nmax, float rung, bool absolute, bool near,
+                        bool clamp_high)
+{
+    for (int g = 0; g < ngroups; g++) {
+        a[g].gain = (rung + nmax) / (a[g].high + a[g].shift);
+        a[g].odd |= not_near(&a[g], rung + nmax + 0.04f);
+        affine_levels(&a[g], n, nmax, near, clamp_high);
+    }
+    for (int g = 0; g < ngroups; g++)
+        affine_solve(&a[g]);
+    for (int g = 0; g < ngroups; g++)
+        affine_keep(&a[g], n, absolute);
+}
+
+/* Returns the lanes for which the result is worth nothing, none of them if not `near`. */
+SEARCH vi affine_climb(int ngroups, const vf *const x[], const vf *const w[], int n, float nmax, struct ladder ladder,
+                       bool near, struct affine fit[])
 {
     struct affine_search a[2];
+    vi odd = {0};
 
     for (int g = 0; g < ngroups; g++)
-        affine_begin(&a[g], x[g], w[g], n, nmax, ladder.absolute);
+        affine_begin(&a[g], x[g], w[g], n, nmax, ladder.absolute, near);
     for (int step = 0; step <= ladder.last; step++) {
-        for (int g = 0; g < ngroups; g++)
-            affine_levels(&a[g], n, nmax, ladder.first + ladder.step * (float)step);
-        for (int g = 0; g < ngroups; g++)
-            affine_solve(&a[g]);
-        for (int g = 0; g < ngroups; g++)
-            affine_keep(&a[g], n, ladder.absolute);
+        float rung = ladder.first + ladder.step * (float)step;
+        if (near && rung < 0.45f)
+            affine_step(a, ngroups, n, nmax, rung, ladder.absolute, near, false);
+        else
+            affine_step(a, ngroups, n, nmax, rung, ladder.absolute, near, true);
     }
     for (int g = 0; g < ngroups; g++) {
         a[g].cut.gain = pick(a[g].live, a[g].cut.gain, (vf){0});
         fit[g] = (struct affine){ pick(a[g].live, a[g].scale, (vf){0}), a[g].shift, a[g].cut };
+        odd |= a[g].odd;
     }
+    return near ? odd : (vi){0};
+}
+
+/* The same for numbers of any size. */
+static __attribute__((noinline, unused)) void affine_climb_far(int ngroups, const vf *const x[], const vf *const w[],
+                                                                 int n, float nmax, struct ladder ladder, struct affine fit[])
+{
+    affine_climb(ngroups, x, w, n, nmax, ladder, false, fit);
+}
+
+/* Search with a minimum (make_qkx2_quants, make_qkx3_quants) in one group per lane or two. A better step moves the
+ * minimum, and later steps start from the moved one: the ladder is not fixed beforehand. */
+SEARCH void fit_affine_groups(int ngroups, const vf *const x[], const vf *const w[], int n, float nmax,
+                              struct ladder ladder, struct affine fit[])
+{
+    if (vany(affine_climb(ngroups, x, w, n, nmax, ladder, true, fit)))
+        affine_climb_far(ngroups, x, w, n, nmax, ladder, fit);
 }
 
 SEARCH struct affine fit_affine(const vf *x, const vf *w, int n, float nmax, struct ladder ladder)
@@ -201,14 +253,6 @@ SEARCH vf extreme(const vf *x, int n)
 struct products {
     vf xl, l2;
 };
-
-/* level() for |t| < 2^22 only, and clamped only where that can be needed. */
-SEARCH vf level_near(vf t, bool clamp_low, float low, bool clamp_high, float high)
-{
-    t = vrint(t);
-    t = clamp_low ? vmax(t, vf_all(low)) : t;
-    return clamp_high ? vmin(t, vf_all(high)) : t;
-}
 
 /* The search without a minimum tries gains of -(nmax + rung / 10) / top, rungs -9..9, counted from 0 here. */
 enum { RUNGS = 19, MIDDLE = 9 };
