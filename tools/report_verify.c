@@ -7,6 +7,7 @@
 #include "tools/html.h"
 #include "tools/plot.h"
 #include "tools/provenance.h"
+#include "verify/blame.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -307,15 +308,57 @@ static void write_tensor_table(struct report *r, const struct tensor_error *cons
 {
     static const struct html_head head[] = {
         { "Tensor", HTML_NAME }, { "Type", HTML_TEXT }, { "nmse", HTML_NUMBER }, { "rmse", HTML_NUMBER }, { "cosine", HTML_NUMBER },
+        { "Worst block", HTML_TEXT },
     };
     enum { N = sizeof head / sizeof *head };
 
     html_table_begin(&r->html, caption, head, N);
     for (size_t i = 0; i < n; i++) {
         const struct tensor_error *t = list[i];
-        html_row(&r->html, head, (const char *const[N]){ t->name, t->type, TEXT(r, "%.3g", t->nmse), TEXT(r, "%.3g", t->rmse), TEXT(r, "%.6f", t->cosine) }, N);
+        html_row(&r->html, head, (const char *const[N]){ t->name, t->type, TEXT(r, "%.3g", t->nmse), TEXT(r, "%.3g", t->rmse), TEXT(r, "%.6f", t->cosine),
+                 t->nmse > 0 ? TEXT(r, "number %" PRIu64 ", row %" PRIu64 ": rmse %.2g", t->worst.index, t->worst.row, t->worst.rmse) : "" }, N);
     }
     html_table_end(&r->html);
+}
+
+/* Which tensors cause most of the error, and what better encodings for them would cost. */
+static void write_blame(struct report *r, size_t k)
+{
+    static const struct html_head head[] = {
+        { "Tensor", HTML_NAME }, { "Type", HTML_TEXT }, { "Part of the error", HTML_NUMBER }, { "In the product", HTML_NUMBER },
+        { "In the weights", HTML_NUMBER }, { "Better type", HTML_TEXT }, { "Costs", HTML_NUMBER },
+    };
+    enum { N = sizeof head / sizeof *head };
+    struct blame blame = blame_of(&r->score->candidate[k].tensors, &r->arena);
+    struct remedy cure = blame_remedy(&blame);
+
+    if (!blame.n)
+        return;
+    if (cure.n && cure.nbetter)
+        html_paragraph(&r->html, TEXT(r, "%s: the %zu tensors that cause most of it make %.0f %% of the error; %s for them costs %s.", candidate(r, k), cure.n,
+                                      100 * cure.part, cure.nbetter > 1 ? "better types" : cure.better[0]->label, size_of(r, cure.extra_nbytes)));
+    html_table_begin(&r->html, TEXT(r, "%s: the tensors that cause most of the error (an estimate)", candidate(r, k)), head, N);
+    for (size_t i = 0; i < blame.n && i < WORST; i++) {
+        const struct culprit *c = &blame.item[i];
+        html_row(&r->html, head, (const char *const[N]){
+                 c->error->name, c->error->type, TEXT(r, "%.1f %%", 100 * c->part), c->error->seen ? TEXT(r, "%.3g", c->error->product) : "",
+                 TEXT(r, "%.3g", c->error->nmse), c->better ? c->better->label : "", c->better ? size_of(r, c->extra_nbytes) : "" }, N);
+    }
+    html_table_end(&r->html);
+}
+
+static void write_findings(struct report *r, size_t k)
+{
+    const struct tensor_errors *t = &r->score->candidate[k].tensors;
+    char text[FINDING_TEXT];
+
+    for (size_t i = 0; i < t->n; i++)
+        if (*finding_words(&t->item[i], text)) {
+            html_raw(&r->html, "<p>");
+            html_name(&r->html, t->item[i].name);
+            html_textf(&r->html, " %s.", text);
+            html_raw(&r->html, "</p>\n");
+        }
 }
 
 static void write_tensors_of(struct report *r, size_t k)
@@ -333,10 +376,9 @@ static void write_tensors_of(struct report *r, size_t k)
         return;
     }
     write_grid(r, k);
+    write_blame(r, k);
+    write_findings(r, k);
     qsort(list, t->n, sizeof *list, worse);
-    write_tensor_table(r, list, lossy < WORST ? lossy : WORST, TEXT(r, "%s: the tensors that lost most", candidate(r, k)));
-    if (t->n <= WORST)
-        return;
     html_details_begin(&r->html, TEXT(r, "All %zu tensors of %s", t->n, candidate(r, k)));
     write_tensor_table(r, list, t->n, TEXT(r, "%s: all tensors, the worst first", candidate(r, k)));
     html_details_end(&r->html);
