@@ -5,25 +5,12 @@
 #include "tokenizer/vocab.h"
 #include "tools/commands.h"
 #include "tools/hashes.h"
-#include "tools/report.h"
-#include "tools/report_license.h"
+#include "tools/report_inspect.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* What both the table and the JSON document show. */
-struct summary {
-    const char *architecture, *name;
-    struct amount all;
-    uint64_t context, width, layers, vocabulary;
-    struct vocab_summary tokenizer;
-    const struct meta *meta;
-    struct licensing license;
-    XXH128_hash_t *hash;                /* of every tensor; NULL: not asked for */
-    char (*sha256)[SHA256_TEXT];        /* of every file; NULL: not asked for */
-};
 
 /* "llama.context_length": a key of the model's own family. */
 static uint64_t family_u64(const struct meta *m, const char *architecture, const char *key)
@@ -116,7 +103,7 @@ static cJSON *types_json(const struct model *m)
 }
 
 /* The shape in the file's own order: GGUF writes the row's length first. */
-static uint64_t shape_in_file(const struct model *m, const struct tensor *t, int i)
+uint64_t shape_in_file(const struct model *m, const struct tensor *t, int i)
 {
     return strcmp(m->format->name, "gguf") == 0 ? t->shape[t->rank - 1 - i] : t->shape[i];
 }
@@ -296,6 +283,8 @@ static int show(struct args *a, struct model *m, const struct meta *meta, struct
         return -1;
     summarize(&s, m, meta, &a->arena);
     license_of_model(m, a->operand.item[0], s.name, &s.license, &a->arena);
+    if (a->report && report_inspect(a, m, &s, f))
+        return -1;
     if (a->json)
         return show_json(a, m, &s, f);
     if (a->license) {
@@ -327,14 +316,16 @@ static int run_inspect(struct args *a, struct fail *f)
     struct model *m = model_open(path, f), *canonical = m && m->dir && !a->check ? renamed(path) : NULL;
     int bad = -1;
 
-    if (m)
+    if (m && (!a->report || (html_may_write(a->report, a->force, f) == 0 && model_spared(m, a->report, f) == 0)))
         bad = a->check ? hashes_check(m, a, f) : show(a, m, canonical ? &canonical->meta : &m->meta, f);
     model_close(canonical);
     model_close(m);
-    return bad ? fail_in(f, path) : 0;
+    return bad && f->kind != FAIL_USAGE ? fail_in(f, path) : bad;
 }
 
-static const char *const inspect_options[] = { "tensors", "hashes", "sha256", "fingerprint", "check", "license", "verbose", NULL };
+static const char *const inspect_options[] = {
+    "tensors", "hashes", "sha256", "fingerprint", "check", "license", "report", "force", "verbose", NULL
+};
 
 const struct command command_inspect = {
     .name = "inspect", .operands = "MODEL", .about = "what is in a model: family, sizes, encodings, tokenizer, keys, tensors",

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char style[] =
     ":root{color-scheme:light dark;--bg:#fff;--text:#1b1f23;--soft:#56606a;--line:#c9d0d7;--panel:#f4f6f8;--link:#1f5fa8;"
@@ -56,7 +57,7 @@ static const char style[] =
     ".s2{stroke:var(--s2);fill:var(--s2);stroke-dasharray:2 3}.s3{stroke:var(--s3);fill:var(--s3);stroke-dasharray:9 3 2 3}"
     ".s4{stroke:var(--s4);fill:var(--s4);stroke-dasharray:14 4}.s5{stroke:var(--s5);fill:var(--s5);stroke-dasharray:1 4}.s6{fill:var(--soft)}"
     "svg .dot{stroke-dasharray:none;stroke:var(--bg);stroke-width:1.5}svg .area{stroke-dasharray:none;stroke:none}"
-    ".h0{fill:var(--h0)}.h1{fill:var(--h1)}.h2{fill:var(--h2)}.h3{fill:var(--h3)}.h4{fill:var(--h4)}.h5{fill:var(--h5)}"
+    "svg .h0,svg .h1{stroke:var(--line)}.h0{fill:var(--h0)}.h1{fill:var(--h1)}.h2{fill:var(--h2)}.h3{fill:var(--h3)}.h4{fill:var(--h4)}.h5{fill:var(--h5)}"
     ".h6{fill:var(--h6)}.h7{fill:var(--h7)}.h8{fill:var(--h8)}"
     ".legend{list-style:none;padding:0;margin:.4rem 0;display:flex;flex-wrap:wrap;gap:.2rem 1.25rem;font-size:.9rem}"
     ".legend li{display:flex;align-items:center;gap:.4rem;overflow-wrap:anywhere}.legend svg{flex:none}"
@@ -196,6 +197,18 @@ void html_page_end(struct html *h, const char *footer)
     html_raw(h, "</main>\n<footer>\n");
     element(h, "p", footer);
     html_raw(h, "</footer>\n</body>\n</html>\n");
+}
+
+int html_may_write(const char *path, bool force, struct fail *f)
+{
+    struct arena tmp = {0};
+
+    if (!force && path_exists(path))
+        return fail(f, FAIL_USAGE, "'%s' exists already", path), fail_hint(f, "--force replaces it");
+    if (access(path_dir(&tmp, path), W_OK) != 0)
+        fail_errno(f, "'%s' cannot be written", path);
+    arena_release(&tmp);
+    return failed(f) ? -1 : 0;
 }
 
 int html_write(const struct html *h, const char *path, struct fail *f)

@@ -31,6 +31,9 @@ void html_name(struct html *, const char *);
 /* <!doctype> to the beginning of <main>; `lead` stands under the heading, NULL: nothing. */
 void html_page_begin(struct html *, const char *title, const char *lead);
 void html_page_end(struct html *, const char *footer);
+/* Before any long work: may a page be written there? FAIL_USAGE: it exists, and `force` is not set; FAIL_SYSTEM: no such directory,
+ * no permission. */
+int html_may_write(const char *path, bool force, struct fail *);
 /* The finished page to `path` (file.h: PATH.part, then renamed). */
 int html_write(const struct html *, const char *path, struct fail *);
 

@@ -1,7 +1,6 @@
 /* report_verify.c - see report_verify.h. What was not measured has no section. */
 #include "tools/report_verify.h"
 
-#include "formats/file.h"
 #include "formats/index.h"
 #include "formats/text.h"
 #include "tools/html.h"
@@ -13,7 +12,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { GRIDS = 4, WORST = 12 };
 
@@ -629,14 +627,7 @@ static void write_provenance(struct report *r)
 
 int report_check(const struct args *a, const struct score_models *m, struct fail *f)
 {
-    struct arena tmp = {0};
-
-    if (!a->force && path_exists(a->report))
-        return fail(f, FAIL_USAGE, "'%s' exists already", a->report), fail_hint(f, "--force replaces it");
-    if (access(path_dir(&tmp, a->report), W_OK) != 0)
-        fail_errno(f, "'%s' cannot be written", a->report);
-    arena_release(&tmp);
-    if (failed(f) || model_spared(m->original, a->report, f))
+    if (html_may_write(a->report, a->force, f) || model_spared(m->original, a->report, f))
         return -1;
     for (size_t k = 0; k < m->n; k++)
         if (model_spared(m->candidate[k], a->report, f))
