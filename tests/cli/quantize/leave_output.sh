@@ -1,1 +1,1 @@
-$bantam quantize "$root/demo" --type Q4_K_S --leave-output --dry-run | head -2
+$bantam quantize "$root/demo" --type Q4_K_S --leave-output --dry-run | sed -n 1,2p
