@@ -171,16 +171,19 @@ static size_t markup_end(const struct reader *r)
     return 0;
 }
 
-/* Is the open word a prefix that is written with a hyphen or without, and does its word go on? Then where. */
+/* Is the open word a prefix that is written with a hyphen or without, and does its word go on, perhaps in the next line behind
+ * a mark of quotation or comment? Then where. */
 static size_t hyphen_joins(const struct reader *r, size_t behind)
 {
     static const char *const prefixes[] = { "non", "sub", "re", "co" };
     size_t first = r->w->clean_at[r->w->n], n = r->nclean - first, i = behind;
     bool line = false;
 
-    while (i < r->n && is_space(r->s[i]))
-        line |= r->s[i++] == '\n';
-    if (!r->open || (i > behind && !line) || i >= r->n || (r->s[i] | 0x20) < 'a' || (r->s[i] | 0x20) > 'z')
+    if (!r->open || n > 3)
+        return 0;
+    for (; i < r->n && i - behind < 80 && (is_space(r->s[i]) || (line && strchr(">#*|/", r->s[i]))); i++)
+        line |= r->s[i] == '\n';
+    if (i >= r->n || (r->s[i] | 0x20) < 'a' || (r->s[i] | 0x20) > 'z')
         return 0;
     for (size_t k = 0; k < sizeof prefixes / sizeof *prefixes; k++)
         if (n == strlen(prefixes[k]) && memcmp(r->clean + first, prefixes[k], n) == 0)
