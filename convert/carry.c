@@ -22,7 +22,9 @@ void carry_source(const struct model *source, const char *argument, struct evide
 
     *s = (struct evidence_source){ .path = arena_strdup(a, source->path), .keys = &source->meta,
                                    .gguf = strcmp(source->format->name, "gguf") == 0 };
-    if (argument && store_of(argument, &rest) && store_find(argument, a, &item, &none) == 0 && item.nlicenses) {
+    if (argument && store_of(argument, &rest))
+        s->name = arena_strdup(a, argument);
+    if (s->name && store_find(argument, a, &item, &none) == 0 && item.nlicenses) {
         struct evidence_layer *layer = arena_array(a, struct evidence_layer, item.nlicenses);
 
         for (size_t i = 0; i < item.nlicenses; i++)

@@ -324,7 +324,7 @@ static void read_keys(const struct evidence_source *s, struct evidence_list *lis
     const char *id = meta_str(s->keys, "general.license", NULL), *name = meta_str(s->keys, "general.license.name", NULL),
                *link = meta_str(s->keys, "general.license.link", NULL), *text = meta_str(s->keys, "general.license.text", NULL),
                *spec = meta_str(s->keys, "modelspec.license", NULL);
-    const char *where = path_base(s->path);
+    const char *where = s->name ? s->name : path_base(s->path);
 
     if (id || name || link)
         declare(add(list, a, PLACE_KEYS, where, "general.license"), id, name, link, a);

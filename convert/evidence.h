@@ -61,6 +61,7 @@ struct evidence_layer {         /* of a store: a text that belongs to the model 
 
 struct evidence_source {
     const char *path;           /* of the model: a file or a directory */
+    const char *name;           /* how its header is called in evidence; NULL: the file's name */
     const struct meta *keys;    /* of its header; NULL: none */
     bool gguf;
     const struct evidence_layer *layer;

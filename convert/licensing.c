@@ -199,9 +199,8 @@ static const struct evidence *find_notice(const struct evidence_list *v, const s
     for (size_t i = 0; i < v->n; i++) {
         const struct evidence *e = &v->item[i];
         struct license_words w;
-        bool is_text = e->text && find_part(v, license, "license") == e;
 
-        if (!e->bytes || is_text)
+        if (!e->bytes || e->level >= LEVEL_ALTERED)      /* the license itself quotes the line */
             continue;
         if (!license->notice && strcasestr(e->where, "notice"))
             return e;
