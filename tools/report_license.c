@@ -90,7 +90,7 @@ static const char *regions(unsigned mask, struct arena *a)
     return s;
 }
 
-const char *license_region_text(const struct licensing *l, const struct license *k, struct arena *a)
+static const char *region_line(const struct licensing *l, const struct license *k, struct arena *a)
 {
     if (!k->excluded)
         return NULL;
@@ -114,7 +114,7 @@ static const char *use_line(const struct licensing *l, struct arena *a)
     s = arena_printf(a, "commercial use: %s", license_use_word(k->commercial));
     for (size_t i = 0; i < 2 && k->threshold[i].measure; i++)
         s = append(a, s, license_threshold_text(&k->threshold[i], a));
-    region = license_region_text(l, k, a);
+    region = region_line(l, k, a);
     s = region ? append(a, s, region) : s;
     s = l->evidence.gate_eu ? append(a, s, "its gate is closed to the EU") : s;
     if (!l->license || l->nobligations > 1)
@@ -147,7 +147,7 @@ struct license_lines license_lines_of(const struct licensing *l, struct arena *a
 }
 
 /* JSON's words, for people: "use_policy" is the use policy. */
-const char *license_spaced(const char *word, struct arena *a)
+static const char *spaced(const char *word, struct arena *a)
 {
     char *s = arena_strdup(a, word);
 
@@ -186,7 +186,7 @@ static void print_heading(const char *s)
     paint(PAINT_NONE);
 }
 
-const char *license_finding_text(const struct text_finding *f, struct arena *a)
+static const char *finding_text(const struct text_finding *f, struct arena *a)
 {
     const char *rev = *f->revision ? arena_printf(a, ", revision %s", f->revision) : "";
     const char *part = strcmp(f->part, "license") == 0 ? "text" : f->part;
@@ -216,7 +216,7 @@ static void print_text_evidence(const struct evidence *e, struct arena *a)
     if (!t->nfindings && !t->nnear)
         print_labeled("", t->nwords ? "no known text" : "empty", PAINT_NONE);
     for (size_t i = 0; i < t->nfindings; i++) {
-        print_labeled("", license_finding_text(&t->finding[i], a), PAINT_NONE);
+        print_labeled("", finding_text(&t->finding[i], a), PAINT_NONE);
         print_places("changed,", t->finding[i].place, t->finding[i].nplaces, a);
     }
     for (size_t i = 0; i < t->nnear; i++)
@@ -266,7 +266,7 @@ static void print_parents(const struct licensing *l, struct arena *a)
     }
 }
 
-const char *license_marked(struct arena *a, const char *text, enum license_sure sure)
+static const char *with_mark(struct arena *a, const char *text, enum license_sure sure)
 {
     return sure == LICENSE_CONFIRMED ? text : arena_printf(a, "%s [%s]", text, license_sure_word(sure));
 }
@@ -274,12 +274,12 @@ const char *license_marked(struct arena *a, const char *text, enum license_sure 
 static void print_terms(const struct licensing *l, const struct obligation *o, struct arena *a)
 {
     const struct license *k = o->license;
-    const char *region = license_region_text(l, k, a);
+    const char *region = region_line(l, k, a);
 
-    print_heading(arena_printf(a, "terms of %s (%s)", k->name, license_marked(a, o->because, o->sure)));
+    print_heading(arena_printf(a, "terms of %s (%s)", k->name, with_mark(a, o->because, o->sure)));
     print_labeled("commercial", license_use_word(k->commercial), PAINT_NONE);
     for (size_t i = 0; i < 2 && k->threshold[i].measure; i++)
-        print_labeled("threshold", license_marked(a, license_threshold_text(&k->threshold[i], a), k->threshold[i].sure), PAINT_NONE);
+        print_labeled("threshold", with_mark(a, license_threshold_text(&k->threshold[i], a), k->threshold[i].sure), PAINT_NONE);
     if (k->show)
         print_labeled("show", k->show, PAINT_NONE);
     for (size_t i = 0; i < l->nnamings; i++)
@@ -287,11 +287,11 @@ static void print_terms(const struct licensing *l, const struct obligation *o, s
             print_labeled("name", arena_printf(a, "begins with \"%s\"; '%s' %s", k->prefix, l->naming[i].name ? l->naming[i].name : "",
                                                l->naming[i].obeys == ANSWER_YES ? "does" : l->naming[i].obeys == ANSWER_NO ? "does not" : "is not known"), PAINT_NONE);
     if (k->outputs)
-        print_labeled("outputs", license_spaced(license_outputs_word(k->outputs), a), PAINT_NONE);
+        print_labeled("outputs", spaced(license_outputs_word(k->outputs), a), PAINT_NONE);
     if (region)
         print_labeled("region", region, PAINT_NONE);
     for (const struct license_fact *f = k->facts; f && f->text; f++)
-        print_labeled(license_spaced(license_topic_word(f->topic), a), license_marked(a, f->text, f->sure), PAINT_NONE);
+        print_labeled(spaced(license_topic_word(f->topic), a), with_mark(a, f->text, f->sure), PAINT_NONE);
     print_labeled("source", k->source, PAINT_NONE);
 }
 

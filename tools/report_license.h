@@ -21,14 +21,6 @@ struct license_lines license_lines_of(const struct licensing *, struct arena *);
 void print_license_lines(const struct licensing *, struct arena *);
 void print_license(const struct licensing *, struct arena *);          /* the lines, then everything */
 
-/* ---- sentences that text and page share ---- */
-const char *license_spaced(const char *word, struct arena *);          /* JSON's word for people: "use policy" */
-const char *license_marked(struct arena *, const char *text, enum license_sure);       /* with "[secondary]" where it is not confirmed */
-const char *license_finding_text(const struct text_finding *, struct arena *);
-/* Where the license grants nothing, for this model; NULL: nowhere that is known. */
-const char *license_region_text(const struct licensing *, const struct license *, struct arena *);
-
-/* ---- JSON ---- */
 /* {"id","name","spdx","link","verdict","evidence_level","evidence":[],"terms":{},"obligations":[],"conflicts":[],"missing":[]} */
 cJSON *license_json(const struct licensing *);
 cJSON *base_models_json(const struct licensing *);
