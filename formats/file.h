@@ -33,18 +33,25 @@ static inline uint64_t round_up(uint64_t n, uint64_t unit)
 /* ---- a read-only file ---- */
 struct file {
     const char *path;           /* owned */
-    const uint8_t *data;        /* the whole file, PROT_READ; not NULL even when it is empty */
+    const uint8_t *data;        /* PROT_READ; not NULL even when the file is empty */
     uint64_t nbytes;
+    uint64_t mapped;            /* bytes of `data`: all, or fewer as file_open_weights() says */
+    int fd;                     /* for the others; -1: none */
 };
 
 /* Maps a regular file. Fails (FAIL_SYSTEM for the OS; FAIL_INPUT for a name that does not exist, a
  * directory, pipe or device, and for a git-lfs pointer in place of the file). A file that is
  * cut short while mapped would raise SIGBUS: tools/ turns that into status 3. */
 int file_open(struct file *, const char *path, struct fail *);
+
+/* The same for a file of weights, which may be larger than the address space that `ulimit -v` leaves: then only its first bytes,
+ * enough for a header, are mapped, and file_range() reads the others. */
+int file_open_weights(struct file *, const char *path, struct fail *);
 void file_close(struct file *);
 
 /* [offset, offset + n) of the map, for a row: made resident in one system call, and let go again when `tmp` is reset,
- * so that resident memory does not grow with what has been read. The range must lie in the file (asserted). */
+ * so that resident memory does not grow with what has been read. The range must lie in the file (asserted). What is not mapped is
+ * read into `tmp`; should that fail, SIGBUS is raised, as a map would. */
 const uint8_t *file_range(const struct file *, uint64_t offset, uint64_t n, struct arena *tmp);
 
 /* The whole of a small text file into `a`, NUL-terminated; larger than `limit`: FAIL_INPUT. *n may be NULL. */

@@ -59,6 +59,9 @@ static int fail_cut(struct reader *r, const char *format, ...)
     va_start(ap, format);
     vsnprintf(inside, sizeof inside, format, ap);
     va_end(ap);
+    if (r->c.nbytes < r->m->file[r->file].nbytes)
+        return fail(r->f, FAIL_SYSTEM, "has a header of more than the %" PRIu64 " bytes that a limit on address space leaves for it",
+                    r->c.nbytes);
     fail(r->f, FAIL_INPUT, "ends after %" PRIu64 " bytes inside %s", r->c.nbytes, inside);
     return fail_hint(r->f, "the download is incomplete, or the header damaged: download the file again");
 }
@@ -307,7 +310,7 @@ static int read_tensor(struct reader *r, uint64_t i)
 static int place_tensors(struct reader *r)
 {
     const struct tensor *outside = NULL;
-    uint64_t size = r->c.nbytes, missing = 0;
+    uint64_t size = r->m->file[r->file].nbytes, missing = 0;
     size_t noutside = 0;
 
     r->data = round_up(r->c.at, r->alignment);
@@ -376,7 +379,7 @@ static int read_file(struct model *m, const char *path, struct meta *meta, struc
 
     if (!file)
         return -1;
-    r.c = cursor_at(file->data, file->nbytes);
+    r.c = cursor_at(file->data, file->mapped);
     if (read_version(&r) || read_counts(&r) || read_keys(&r) || !(r.alignment = alignment_of(&r.meta, f))
         || read_tensors(&r))
         return fail_in(f, path);

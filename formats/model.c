@@ -155,7 +155,7 @@ const struct file *mapped_model_add(struct model *m, const char *path, struct fa
     struct arena *a = &m->arena;
     struct file *file = arena_new(a, struct file);
 
-    if (file_open(file, path, f))
+    if (file_open_weights(file, path, f))
         return NULL;
     arena_on_reset(a, close_map, file, 0);
     if (refuse_empty(file, f))
@@ -335,7 +335,7 @@ static struct model *open_file(const char *path, struct fail *f)
     const struct format *format;
     struct file file;
 
-    if (refuse_dangling(path, f) || refuse_half_edited(path, f) || file_open(&file, path, f))
+    if (refuse_dangling(path, f) || refuse_half_edited(path, f) || file_open_weights(&file, path, f))
         return NULL;
     format = refuse_empty(&file, f) ? NULL : format_of_file(&file);
     file_close(&file);

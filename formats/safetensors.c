@@ -39,7 +39,7 @@ struct reader {
 
 static int find_header(struct reader *r)
 {
-    struct cursor c = cursor_at(r->file->data, r->file->nbytes);
+    struct cursor c = cursor_at(r->file->data, r->file->mapped);
     uint64_t n = cursor_u64(&c);
 
     if (!cursor_ok(&c)) {
@@ -49,6 +49,8 @@ static int find_header(struct reader *r)
     if (n > MAX_HEADER)
         return fail(r->f, FAIL_INPUT, "announces a header of %" PRIu64 " bytes; at most %" PRIu64 " are allowed", n, MAX_HEADER);
     r->header = (const char *)cursor_bytes(&c, n);
+    if (!r->header && n <= r->file->nbytes - 8)
+        return fail(r->f, FAIL_SYSTEM, "has a header of %" PRIu64 " bytes, more than a limit on address space leaves for it", n);
     if (!r->header) {
         fail(r->f, FAIL_INPUT, "announces a header of %" PRIu64 " bytes, but only %" PRIu64 " follow", n, r->file->nbytes - 8);
         return fail_hint(r->f, "%s", AGAIN);
@@ -56,7 +58,7 @@ static int find_header(struct reader *r)
     if (n == 0 || r->header[0] != '{')
         return fail(r->f, FAIL_INPUT, "has a header that does not start with '{'");
     r->nheader = n;
-    r->ndata = cursor_left(&c);
+    r->ndata = r->file->nbytes - 8 - n;
     return 0;
 }
 

@@ -35,6 +35,7 @@ struct args {
     const char *in, *modelfile, *check;
     bool link, sha256, fingerprint, fast;
     uint64_t context, chunks;
+    uint64_t memory;
     double max_kld, max_ppl_ratio, min_top1, min_choices_agreement;
     bool has_max_kld, has_max_ppl_ratio, has_min_top1, has_min_choices_agreement, has_shots;
     const char *choices;

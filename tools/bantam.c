@@ -2,10 +2,12 @@
 #include "tools/commands.h"
 #include "tools/report.h"
 
+#include <malloc.h>
 #include <omp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 const struct command *const commands[] = {
@@ -69,6 +71,25 @@ static void leave_at_once(void)
 #endif
 }
 
+/* OpenBLAS and malloc reserve address space for every core. Under a limit (`ulimit -v`) they are told to make do with less, which
+ * OpenBLAS hears only when it is loaded. Without a new start things go on as they are. */
+static void spare_address_space(char **argv)
+{
+    static const char name[] = "OPENBLAS_NUM_THREADS";
+    const char *set = getenv(name);
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return;
+#ifdef M_ARENA_MAX
+    mallopt(M_ARENA_MAX, 1);
+#endif
+    if (!set || strcmp(set, "1") != 0) {
+        setenv(name, "1", 1);
+        execv("/proc/self/exe", argv);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct args args = {0};
@@ -76,6 +97,7 @@ int main(int argc, char **argv)
     const struct command *c;
     int status = 0;
 
+    spare_address_space(argv);
     catch_signals();
     leave_at_once();
     if (args_parse(&args, argc, argv, &c, &f)) {

@@ -43,6 +43,8 @@ static void cost_json(cJSON *root, const struct score *s)
 {
     cJSON_AddNumberToObject(root, "seconds", s->seconds);
     cJSON_AddItemToObject(root, "peak_bytes", json_whole(s->peak_nbytes));
+    cJSON_AddItemToObject(root, "spilled_bytes", json_whole(s->spilled_nbytes));
+    cJSON_AddBoolToObject(root, "resumed", s->resumed);
 }
 
 static void add_figures(cJSON *root, const struct figures *g)

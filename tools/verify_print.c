@@ -228,7 +228,10 @@ void verify_print(const struct verify_result *r)
         if (r->choices)
             choices_print(r, k);
     }
-    printf("\n  %s, %s of memory at most\n", time_text(seconds, s->seconds), size_text(peak, s->peak_nbytes));
+    printf("\n  %s, %s of memory at most", time_text(seconds, s->seconds), size_text(peak, s->peak_nbytes));
+    if (s->spilled_nbytes)
+        printf(", %s in a file", size_text(peak, s->spilled_nbytes));
+    puts(s->resumed ? "; an earlier run was taken up" : "");
 }
 
 void perplexity_print(const char *model, const struct score *s, const struct measured *text)

@@ -2,12 +2,8 @@
 #include "verify/collect.h"
 
 #include "verify/chunks.h"
+#include "verify/digest.h"
 #include "verify/forward.h"
-
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <xxhash.h>
 
 enum { ROUND_TOKENS = 8192 };   /* enough to pay for reading the model, few enough to lose when a run is stopped */
 
@@ -16,63 +12,23 @@ struct collecting {
     const struct collect_options *options;
     struct chunks chunks;
     struct sums *sums;
-    char digest[33];
+    char digest[DIGEST_TEXT];
     const char *mismatch;       /* a tensor that was observed with two shapes */
     uint64_t done, total;       /* tokens times layers, of this run */
 };
 
-/* ---- what decides the sums ---- */
-
-static void digest_text(XXH3_state_t *x, const char *s, size_t n)
-{
-    XXH3_128bits_update(x, &n, sizeof n);
-    XXH3_128bits_update(x, s, n);
-}
-
-static void digest_u64(XXH3_state_t *x, uint64_t u)
-{
-    XXH3_128bits_update(x, &u, sizeof u);
-}
-
-/* Keys and files by name, size and time: reading all weights again would cost as much as a layer. */
-static void digest_model(XXH3_state_t *x, const struct model *m)
-{
-    for (size_t i = 0; i < m->meta.n; i++) {
-        const struct meta_entry *e = &m->meta.entry[i];
-        digest_text(x, e->key, strlen(e->key));
-        if (e->value.type == META_STRING)
-            digest_text(x, e->value.s.s, e->value.s.n);
-        else if (e->value.type != META_ARRAY)
-            digest_u64(x, e->value.u);
-    }
-    for (size_t i = 0; i < m->nfiles; i++) {
-        struct stat st = {0};
-        digest_text(x, m->file[i].path, strlen(m->file[i].path));
-        if (stat(m->file[i].path, &st) == 0) {
-            digest_u64(x, (uint64_t)st.st_size);
-            digest_u64(x, (uint64_t)st.st_mtim.tv_sec);
-            digest_u64(x, (uint64_t)st.st_mtim.tv_nsec);
-        }
-    }
-}
-
 static void digest(struct collecting *c)
 {
     const struct collect_options *o = c->options;
-    XXH3_state_t *x = XXH3_createState();
-    XXH128_hash_t h;
+    struct digest *d = digest_new();
 
-    XXH3_128bits_reset(x);
-    digest_text(x, BANTAM_VERSION, sizeof BANTAM_VERSION);
-    digest_model(x, c->model);
-    XXH3_128bits_update(x, c->chunks.token, c->chunks.n * c->chunks.context * sizeof *c->chunks.token);
-    digest_u64(x, c->chunks.context);
-    digest_u64(x, o->chunks);
-    digest_u64(x, o->least);
-    digest_u64(x, o->process_output);
-    h = XXH3_128bits_digest(x);
-    XXH3_freeState(x);
-    snprintf(c->digest, sizeof c->digest, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
+    digest_model(d, c->model);
+    digest_bytes(d, c->chunks.token, c->chunks.n * c->chunks.context * sizeof *c->chunks.token);
+    digest_u64(d, c->chunks.context);
+    digest_u64(d, o->chunks);
+    digest_u64(d, o->least);
+    digest_u64(d, o->process_output);
+    digest_end(d, c->digest);
 }
 
 /* ---- rounds ---- */

@@ -6,29 +6,53 @@
 #include <string.h>
 
 /* The same positions for every chunk. */
-static int add_positions(struct stream *s, struct fail *f)
+static int add_positions(struct stream *s, float *x, size_t n, struct fail *f)
 {
     size_t width = s->length[WIDTH];
     float *positions = stream_buffer(s, s->context, width);
 
     if (rows_decode(s->model, s->positions.w, 0, s->context, positions, f) != 0)
         return -1;
-    for (size_t chunk = 0; chunk < s->nchunks; chunk++)
-        op_add(hidden_at(s, chunk * s->context), positions, NULL, s->context, width);
+    for (size_t token = 0; token < n; token += s->context)
+        op_add(x + token * width, positions, NULL, s->context, width);
     return 0;
+}
+
+/* The chunks that pass a layer together, and their tokens. */
+struct span {
+    size_t index, first, n;
+};
+
+static struct span group_at(const struct stream *s, size_t index)
+{
+    size_t chunk = index * s->group, chunks = s->nchunks - chunk < s->group ? s->nchunks - chunk : s->group;
+
+    return (struct span){ .index = index, .first = chunk * s->context, .n = chunks * s->context };
+}
+
+static int embed_group(struct stream *s, struct span g, struct fail *f)
+{
+    size_t width = s->length[WIDTH];
+    float *x = states_get(s->states, s->index, g.index, 0, g.n * width, &s->work, f);
+
+    if (!x || rows_gather(s->model, s->embedding.w, s->tokens + g.first, g.n, x, f) != 0)
+        return -1;
+    if (s->embedding_scale != 1)
+        op_scale(x, g.n, width, &s->embedding_scale, 1);
+    if ((s->positions.w && add_positions(s, x, g.n, f) != 0) || stream_norm(s, &s->embedding_norm, x, g.n, x, f) != 0)
+        return -1;
+    return states_put(s->states, s->index, g.index, 1, x, g.n * width, f);
 }
 
 int stream_embed(struct stream *s, struct fail *f)
 {
-    size_t n = s->nchunks * s->context, width = s->length[WIDTH];
-    int bad = rows_gather(s->model, s->embedding.w, s->tokens, n, s->hidden, f);
+    int bad = stream_own_states(s, f);
 
-    if (!bad && s->embedding_scale != 1)
-        op_scale(s->hidden, n, width, &s->embedding_scale, 1);
-    if (!bad && s->positions.w)
-        bad = add_positions(s, f);
-    if (!bad)
-        bad = stream_norm(s, &s->embedding_norm, s->hidden, n, s->hidden, f);
+    for (size_t i = 0; i < stream_groups(s, s->group) && !bad; i++) {
+        if (states_passed(s->states, s->index, i) == 0)
+            bad = embed_group(s, group_at(s, i), f);
+        arena_reset(&s->work);
+    }
     stream_release_buffers(s);
     return bad ? fail_in(f, s->model->path) : 0;
 }
@@ -44,7 +68,7 @@ static bool has_window(const struct stream *s, const struct layer *l)
     return s->window && (!period || index % period < period - 1);
 }
 
-/* x += Wo attention(rope(Wq stream_norm(x)), rope(Wk stream_norm(x)), Wv stream_norm(x)), where some families norm heads and sums */
+/* x += Wo attention(rope(Wq norm(x)), rope(Wk norm(x)), Wv norm(x)), where some families norm heads and sums */
 static int attention_block(struct stream *s, const struct layer *l, float *x, size_t n, struct fail *f)
 {
     struct attention inner = s->attention;
@@ -75,37 +99,48 @@ static int attention_block(struct stream *s, const struct layer *l, float *x, si
     return 0;
 }
 
-/* Both halves of a layer for the chunks from `chunk` on that pass it together; *n receives their tokens. */
-static int group_through(struct stream *s, size_t layer, size_t chunk, size_t *n, struct fail *f)
+/* Both halves of a layer for n tokens that pass it together. */
+static int through_layer(struct stream *s, const struct layer *l, float *x, size_t n, struct fail *f)
 {
-    size_t chunks = s->nchunks - chunk < s->group ? s->nchunks - chunk : s->group;
-    float *x = hidden_at(s, chunk * s->context);
     const float *in = x;            /* what the mlp reads */
+    struct arena outer = s->work;   /* holds x when it was read from a file */
+    int bad;
 
-    *n = chunks * s->context;
+    s->work = (struct arena){0};
     if (s->block.has & HAS_PARALLEL_MLP)
-        in = memcpy(stream_buffer(s, *n, s->length[WIDTH]), x, *n * s->length[WIDTH] * sizeof *x);
-    if (attention_block(s, &s->layer[layer], x, *n, f) != 0)
-        return -1;
+        in = memcpy(stream_buffer(s, n, s->length[WIDTH]), x, n * s->length[WIDTH] * sizeof *x);
+    bad = attention_block(s, l, x, n, f);
     if (in == x)
         arena_reset(&s->work);
-    if (stream_mlp(s, &s->layer[layer], in, x, *n, f) != 0)
+    bad = bad || stream_mlp(s, l, in, x, n, f) != 0;
+    arena_release(&s->work);
+    s->work = outer;
+    return bad ? -1 : 0;
+}
+
+static int layer_group(struct stream *s, size_t layer, struct span g, struct fail *f)
+{
+    size_t numbers = g.n * s->length[WIDTH];
+    float *x = states_get(s->states, s->index, g.index, 0, numbers, &s->work, f);
+
+    if (!x || through_layer(s, &s->layer[layer], x, g.n, f) != 0)
         return -1;
-    arena_reset(&s->work);
-    if (!op_finite(x, *n * s->length[WIDTH]))
+    if (!op_finite(x, numbers))
         return fail(f, FAIL_INPUT, "the hidden state behind layer %zu ('blk.%zu') is not finite", layer, layer);
-    return 0;
+    return states_put(s->states, s->index, g.index, layer + 2, x, numbers, f);
 }
 
 int stream_layer(struct stream *s, size_t layer, struct fail *f)
 {
     int bad = 0;
 
-    for (size_t chunk = 0; chunk < s->nchunks && !bad; chunk += s->group) {
-        size_t n;
-        bad = group_through(s, layer, chunk, &n, f);
+    for (size_t i = 0; i < stream_groups(s, s->group) && !bad; i++) {
+        struct span g = group_at(s, i);
+        if (states_passed(s->states, s->index, i) < layer + 2)
+            bad = layer_group(s, layer, g, f);
+        arena_reset(&s->work);
         if (!bad && s->options.progress)
-            s->options.progress(s->options.ctx, n);
+            s->options.progress(s->options.ctx, g.n);
     }
     stream_release_buffers(s);
     return bad ? fail_in(f, s->model->path) : 0;
@@ -116,9 +151,9 @@ int stream_observe_output(struct stream *s, size_t first, size_t n, struct fail 
     int bad = 0;
 
     for (size_t some; n && !bad; first += some, n -= some) {
-        some = n < GROUP_TOKENS ? n : GROUP_TOKENS;
-        float *x = stream_buffer(s, some, s->length[WIDTH]);
-        bad = stream_norm(s, &s->output_norm, hidden_at(s, first), some, x, f);
+        const float *in = stream_range(s, first, n < GROUP_TOKENS ? n : GROUP_TOKENS, &some, &s->work, f);
+        float *x = in ? stream_buffer(s, some, s->length[WIDTH]) : NULL;
+        bad = !in || stream_norm(s, &s->output_norm, in, some, x, f) != 0;
         if (!bad)
             stream_observe(s, s->output.w, 0, x, some);
         arena_reset(&s->work);

@@ -1,6 +1,6 @@
 /* forward.h - the forward pass, layer by layer, over rows of any encoding.
  *
- * A stream holds the hidden states of all tokens of all chunks for one canonical model; stream_layer() takes them one
+ * A stream takes the hidden states (states.h) of all tokens of all chunks through one canonical model; stream_layer() takes them one
  * layer further. Two streams of two models advance in step, so memory holds a slab of one weight, the hidden states and
  * the temporaries of a group of chunks (GROUP_* in stream.h), never a model. A group passes through a whole layer before
  * the next one starts; its some 2000 tokens share each decoded weight, which costs a few per cent of the product.
@@ -24,6 +24,7 @@ struct stream_options {
     void (*observe)(void *ctx, const struct tensor *t, size_t expert, const float *x, size_t n);
     void (*progress)(void *ctx, size_t tokens);         /* so many more tokens have passed a layer */
     void *ctx;
+    size_t work_nbytes;     /* for decoded weights and the temporaries of a group, as far as one chunk and one panel allow; 0: enough */
 };
 
 /* `tokens`: nchunks sequences of `context` ids each (borrowed). Checks that every tensor the family needs is there with
@@ -32,6 +33,15 @@ struct stream *stream_open(struct model *canonical, const int32_t *tokens, size_
                            const struct stream_options *, struct fail *);
 void stream_close(struct stream *);                 /* NULL is fine */
 
+/* Hidden states live in the stream, in memory, unless they are given a place among those of several streams: `states` has for
+ * stream `index` stream_groups(group) groups of up to stream_group_floats(group) floats. `group` is the number of chunks that
+ * pass a layer together, at most stream_group(). Before stream_embed(). */
+struct states;
+void stream_attach(struct stream *, struct states *, size_t index, size_t group);
+size_t stream_group(const struct stream *);
+size_t stream_groups(const struct stream *, size_t group);
+size_t stream_group_floats(const struct stream *, size_t group);
+
 size_t stream_layers(const struct stream *);
 size_t stream_width(const struct stream *);         /* embedding length */
 size_t stream_vocabulary(const struct stream *);    /* rows of the output matrix */
@@ -39,6 +49,7 @@ size_t stream_vocabulary(const struct stream *);    /* rows of the output matrix
 /* The hidden states of tokens at[0] ... at[n - 1], counted over all chunks and ascending: n x width. */
 int stream_gather(struct stream *, const size_t *at, size_t n, float *out, struct fail *);
 
+/* What states of an earlier run have passed already is not done again. */
 int stream_embed(struct stream *, struct fail *);                   /* token embeddings -> hidden */
 int stream_layer(struct stream *, size_t layer, struct fail *);     /* one transformer block; not finite: FAIL_INPUT */
 

@@ -8,7 +8,10 @@
 #include <float.h>
 #include <math.h>
 #include <omp.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 void openblas_set_num_threads(int);     /* not in every cblas.h */
 
@@ -16,6 +19,7 @@ enum {
     QUERIES = 128,              /* queries of one head that share a block of scores */
     ROWS_AT_ONCE = 16,          /* tokens a thread takes at a time in the loops over rows */
     FLOATS_AT_ONCE = 1 << 14,
+    BLAS_BUFFER = 136 << 20,    /* address space of a thread in OpenBLAS, with its stack */
 };
 
 static size_t least(size_t a, size_t b)
@@ -28,12 +32,38 @@ static size_t pieces(size_t n, size_t of)
     return n / of + (n % of != 0);
 }
 
+/* What `ulimit -v` leaves to this process; SIZE_MAX: no limit. */
+static size_t address_space_left(void)
+{
+    struct rlimit limit;
+    unsigned long pages = 0;
+    FILE *file;
+
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return SIZE_MAX;
+    if ((file = fopen("/proc/self/statm", "r"))) {
+        if (fscanf(file, "%lu", &pages) != 1)
+            pages = 0;
+        fclose(file);
+    }
+    size_t taken = pages * (size_t)sysconf(_SC_PAGESIZE);
+    return limit.rlim_cur > taken ? limit.rlim_cur - taken : 0;
+}
+
+/* Each thread that multiplies costs OpenBLAS a buffer, for which it waits for ever if there is none. */
 void ops_init(void)
 {
+    static bool done;
     int threads = omp_get_max_threads();
+    size_t left = address_space_left();
 
-    openblas_set_num_threads(1);
-    omp_set_num_threads(threads);       /* OpenBLAS built with OpenMP has just set its number for everybody */
+    if (done)
+        return;
+    done = true;
+    openblas_set_num_threads(1);        /* built with OpenMP it sets its number for everybody */
+    if (left < 2 * BLAS_BUFFER)
+        arena_exhausted(2 * BLAS_BUFFER - left);
+    omp_set_num_threads((int)least((size_t)threads, left / (2 * BLAS_BUFFER)));
 }
 
 /* c (m x n) = scale * a (m x k) * b^T (n x k), rows ld* apart. */

@@ -18,7 +18,8 @@ enum {
     OPS_TILE = 512,             /* tokens in one BLAS call */
 };
 
-/* Tells OpenBLAS to leave threads to the caller. Cheap; before the first product. */
+/* Tells OpenBLAS to leave threads to the caller, and under `ulimit -v` lowers their number to what has room. Cheap; before the
+ * first product. */
 void ops_init(void);
 
 /* y[t][r] = sum over i of x[t][i] * w[r][i], for n tokens and `rows` rows of `width`; the rows of y lie `stride` floats

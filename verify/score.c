@@ -1,8 +1,12 @@
 /* score.c - text to places that are scored, all models through the network in step, and what they said there. */
 #include "verify/score.h"
 
+#include "verify/budget.h"
 #include "verify/chunks.h"
+#include "verify/digest.h"
 #include "verify/forward.h"
+#include "verify/states.h"
+#include "quant/isa.h"
 
 #include <math.h>
 #include <string.h>
@@ -10,9 +14,9 @@
 #include <time.h>
 
 enum {
-    LOGITS_NBYTES = 128 << 20,          /* of one model at a time; at least one token's ... */
-    LOGITS_TOKENS = 2048,               /* ... and no more than pay for decoding the output matrix again */
-    STATES_NBYTES = 32 << 20,           /* of hidden states compared at a time, at least one */
+    LOGITS_TOKENS = 2048,               /* in a batch: no more than pay for decoding the output matrix again */
+    STATES_NBYTES = 16 << 20,           /* of hidden states compared at a time, at least one */
+    SAVE_SECONDS = 15,                  /* between two savings of states that are in memory: what a killed run loses at most */
 };
 
 struct job {
@@ -21,6 +25,8 @@ struct job {
     const struct score_options *options;
     struct stream **stream;                     /* the original's, and behind it the candidates' */
     size_t nstreams;
+    struct budget budget;
+    struct states *states;
     const char *what;                           /* for progress */
     uint64_t done, total;
     struct arena *arena;
@@ -145,6 +151,29 @@ static int compare_hidden(struct job *j, size_t layer, struct fail *f)
     return bad;
 }
 
+static uint32_t note_key(const struct job *j, size_t layer, size_t candidate)
+{
+    return (uint32_t)(layer * j->models->n + candidate);
+}
+
+/* The errors behind a layer, from what an earlier run has noted, or now. */
+static int layer_errors(struct job *j, size_t layer, struct fail *f)
+{
+    struct candidate_score *c = j->score->candidate;
+    size_t noted = 0;
+
+    for (size_t k = 0; k < j->models->n; k++)
+        noted += states_noted(j->states, note_key(j, layer, k), &c[k].layer_nmse[layer]);
+    if (noted == j->models->n)
+        return 0;
+    if (compare_hidden(j, layer, f) != 0)
+        return -1;
+    for (size_t k = 0; k < j->models->n; k++)
+        if (states_note(j->states, note_key(j, layer, k), c[k].layer_nmse[layer], f) != 0)
+            return -1;
+    return 0;
+}
+
 static int run_layers(struct job *j, struct fail *f)
 {
     size_t layers = stream_layers(j->stream[0]);
@@ -160,7 +189,7 @@ static int run_layers(struct job *j, struct fail *f)
         for (size_t k = 0; k < j->nstreams; k++)
             if (stream_layer(j->stream[k], i, f) != 0)
                 return -1;
-        if (j->nstreams > 1 && compare_hidden(j, i, f) != 0)
+        if (layer_errors(j, i, f) != 0 || states_save(j->states, f) != 0)
             return -1;
     }
     return 0;
@@ -209,7 +238,7 @@ static int run_batch(struct job *j, size_t first, size_t n, float *original, flo
 static int run_logits(struct job *j, struct fail *f)
 {
     size_t vocabulary = stream_vocabulary(j->stream[0]), all = j->in->n;
-    size_t batch = batch_of(LOGITS_NBYTES, vocabulary * sizeof(float), all < LOGITS_TOKENS ? all : LOGITS_TOKENS);
+    size_t batch = batch_of(j->budget.logits / 2, vocabulary * sizeof(float), all < LOGITS_TOKENS ? all : LOGITS_TOKENS);
     struct arena tmp = {0};
     float *original = arena_raw(&tmp, batch * vocabulary * sizeof *original);
     float *candidate = j->models->n ? arena_raw(&tmp, batch * vocabulary * sizeof *candidate) : NULL;
@@ -245,7 +274,7 @@ static uint64_t peak_nbytes(void)
 
 static int open_streams(struct job *j, struct fail *f)
 {
-    struct stream_options options = { .progress = advance, .ctx = j };
+    struct stream_options options = { .progress = advance, .ctx = j, .work_nbytes = j->budget.work };
 
     j->nstreams = j->models->n + 1;
     j->stream = arena_array(j->arena, struct stream *, j->nstreams);
@@ -255,6 +284,47 @@ static int open_streams(struct job *j, struct fail *f)
         if (k && check_pair(j->stream[0], j->stream[k], f) != 0)
             return fail_in(f, model_at(j, k)->path);
     }
+    return 0;
+}
+
+static void digest_job(const struct job *j, size_t group, char text[DIGEST_TEXT])
+{
+    struct digest *d = digest_new();
+
+    digest_model(d, j->models->original);
+    for (size_t k = 0; k < j->models->n; k++)
+        digest_model(d, j->models->candidate[k]);
+    digest_bytes(d, j->in->token, j->in->nchunks * j->in->context * sizeof *j->in->token);
+    digest_bytes(d, j->in->at, j->in->n * sizeof *j->in->at);
+    digest_u64(d, j->in->context);
+    digest_u64(d, group);
+    digest_bytes(d, isa_current()->name, strlen(isa_current()->name));     /* the last digits differ from one to the other */
+    digest_end(d, text);
+}
+
+/* A place for the hidden states of all streams, in memory as far as the budget goes. */
+static int open_states(struct job *j, struct fail *f)
+{
+    size_t group = SIZE_MAX;
+    uint64_t nbytes;
+    char digest[DIGEST_TEXT];
+
+    for (size_t k = 0; k < j->nstreams; k++)
+        group = stream_group(j->stream[k]) < group ? stream_group(j->stream[k]) : group;
+    digest_job(j, group, digest);
+    struct states_options options = {
+        .streams = j->nstreams, .groups = stream_groups(j->stream[0], group), .digest = digest, .seconds = SAVE_SECONDS,
+        .group_floats = stream_group_floats(j->stream[0], group),
+        .path = j->options->beside ? arena_printf(j->arena, "%s.%.8s.part", j->options->beside, digest) : NULL,
+    };
+    nbytes = options.streams * options.groups * options.group_floats * sizeof(float);
+    options.spill = nbytes > j->budget.states;
+    j->score->spilled_nbytes = options.spill ? nbytes : 0;
+    if (!(j->states = states_open(&options, f)))
+        return -1;
+    j->score->resumed = states_resumed(j->states);
+    for (size_t k = 0; k < j->nstreams; k++)
+        stream_attach(j->stream[k], j->states, k, group);
     return 0;
 }
 
@@ -288,18 +358,19 @@ static void summarize(struct job *j)
 int score_run(const struct score_models *models, const struct score_input *in, const struct score_options *options,
               struct arena *a, struct score *s, struct fail *f)
 {
-    struct job j = { .models = models, .in = in, .options = options, .arena = a, .score = s };
+    struct job j = { .models = models, .in = in, .options = options, .budget = budget_of(options->memory), .arena = a, .score = s };
     double start = now();
     int bad;
 
     *s = (struct score){ .ncandidates = models->n, .candidate = arena_array(a, struct candidate_score, models->n) };
     for (size_t k = 0; k < models->n; k++)
         s->candidate[k].path = models->candidate[k]->path;
-    bad = open_streams(&j, f) != 0 || compare_weights(&j, f) != 0 || run_layers(&j, f) != 0 || run_logits(&j, f) != 0;
+    bad = open_streams(&j, f) != 0 || open_states(&j, f) != 0 || compare_weights(&j, f) != 0 || run_layers(&j, f) != 0 || run_logits(&j, f) != 0;
     if (!bad)
         summarize(&j);
     for (size_t k = 0; k < j.nstreams; k++)
         stream_close(j.stream[k]);
+    states_close(j.states, bad && f->kind == FAIL_SYSTEM);      /* after bad input the next run would fail as well */
     s->seconds = now() - start;
     s->peak_nbytes = peak_nbytes();
     return bad ? -1 : 0;

@@ -12,6 +12,9 @@
 struct score_options {
     size_t context;                     /* tokens per chunk; 0: 512 */
     size_t chunks;                      /* at most; 0: all */
+    uint64_t memory;                    /* bytes to get by with; 0: budget_default() */
+    const char *beside;                 /* hidden states that do not fit, and those of long runs, are kept in a file whose name begins so, and
+                                         * the next run of the same kind goes on with them; NULL: nothing is kept */
     void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);   /* may be NULL */
     void *ctx;
 };
@@ -58,6 +61,8 @@ struct score {
     size_t nlayers;
     struct candidate_score *candidate;
     size_t ncandidates;
+    uint64_t spilled_nbytes;            /* of hidden states in a file; 0: they were in memory */
+    bool resumed;                       /* from what an earlier run had done */
     double seconds;
     uint64_t peak_nbytes;               /* resident, as getrusage has it */
 };

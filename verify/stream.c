@@ -26,6 +26,18 @@ static int check_tokens(const struct stream *s, struct fail *f)
     return 0;
 }
 
+/* As many chunks as there is room for the temporaries of. */
+static void choose_group(struct stream *s)
+{
+    size_t work = s->options.work_nbytes, group = GROUP_NBYTES, chunk = s->context * temporaries(s) * sizeof(float);
+
+    s->slab_nbytes = work && work / 4 < SLAB_NBYTES ? work / 4 : SLAB_NBYTES;
+    group = work && work / 4 * 3 < group ? work / 4 * 3 : group;
+    s->group = largest(1, GROUP_TOKENS / s->context);
+    if (s->group > group / chunk)
+        s->group = largest(1, group / chunk);
+}
+
 struct stream *stream_open(struct model *model, const int32_t *tokens, size_t nchunks, size_t context,
                            const struct stream_options *options, struct fail *f)
 {
@@ -43,10 +55,7 @@ struct stream *stream_open(struct model *model, const int32_t *tokens, size_t nc
     if (context < 1 || context > MAX_LENGTH)
         fail(f, FAIL_USAGE, "a context of %zu tokens is not possible", context);
     else if (stream_read_hyperparameters(s, f) == 0 && stream_find_tensors(s, f) == 0 && check_tokens(s, f) == 0) {
-        s->group = largest(1, GROUP_TOKENS / context);
-        while (s->group > 1 && s->group * context * temporaries(s) * sizeof(float) > GROUP_NBYTES)
-            s->group--;
-        s->hidden = arena_raw(&s->arena, nchunks * context * s->length[WIDTH] * sizeof(float));
+        choose_group(s);
         return s;
     }
     fail_in(f, model->path);
@@ -65,6 +74,7 @@ void stream_close(struct stream *s)
     if (!s)
         return;
     struct arena arena = s->arena;      /* holds s itself */
+    states_close(s->own_states, false);
     stream_release_buffers(s);
     arena_release(&arena);
 }
@@ -84,14 +94,66 @@ size_t stream_vocabulary(const struct stream *s)
     return s->vocabulary;
 }
 
+/* ---- hidden states ---- */
+
+size_t stream_group(const struct stream *s)
+{
+    return s->group;
+}
+
+size_t stream_groups(const struct stream *s, size_t group)
+{
+    return s->nchunks / group + (s->nchunks % group != 0);
+}
+
+size_t stream_group_floats(const struct stream *s, size_t group)
+{
+    return (group < s->nchunks ? group : s->nchunks) * s->context * s->length[WIDTH];
+}
+
+void stream_attach(struct stream *s, struct states *states, size_t index, size_t group)
+{
+    s->states = states;
+    s->index = index;
+    s->group = group;
+}
+
+int stream_own_states(struct stream *s, struct fail *f)
+{
+    struct states_options options = { .streams = 1, .groups = stream_groups(s, s->group), .group_floats = stream_group_floats(s, s->group) };
+
+    if (!s->states)
+        s->states = s->own_states = states_open(&options, f);
+    return s->states ? 0 : -1;
+}
+
+const float *stream_range(struct stream *s, size_t token, size_t most, size_t *n, struct arena *tmp, struct fail *f)
+{
+    size_t per_group = s->group * s->context, first = token % per_group, width = s->length[WIDTH];
+
+    *n = most < per_group - first ? most : per_group - first;
+    return states_get(s->states, s->index, token / per_group, first * width, *n * width, tmp, f);
+}
+
 int stream_gather(struct stream *s, const size_t *at, size_t n, float *out, struct fail *f)
 {
     size_t width = s->length[WIDTH];
+    struct arena tmp = {0};
+    int bad = 0;
 
-    (void)f;
-    for (size_t i = 0; i < n; i++)
-        memcpy(out + i * width, hidden_at(s, at[i]), width * sizeof *out);
-    return 0;
+    for (size_t i = 0, some; i < n && !bad; i += some) {
+        const float *x;
+
+        for (some = 1; i + some < n && at[i + some] == at[i] + some; )
+            some++;
+        if ((x = stream_range(s, at[i], some, &some, &tmp, f)))
+            memcpy(out + i * width, x, some * width * sizeof *x);
+        else
+            bad = -1;
+        arena_reset(&tmp);
+    }
+    arena_release(&tmp);
+    return bad;
 }
 
 /* ---- steps ---- */
@@ -116,7 +178,7 @@ void stream_observe(struct stream *s, const struct tensor *t, size_t expert, con
 int stream_product(struct stream *s, const struct affine *a, const float *x, size_t n, float *y, struct fail *f)
 {
     size_t rows = a->rows, first = a->first + a->expert * rows, width = tensor_row(a->w), panel_nbytes = OPS_PANEL * width * sizeof(float);
-    size_t slab = OPS_PANEL * largest(1, SLAB_NBYTES / panel_nbytes);
+    size_t slab = OPS_PANEL * largest(1, s->slab_nbytes / panel_nbytes);
     const float *bias = NULL;
     int bad = stream_vector(s, a->b, &bias, f);
 

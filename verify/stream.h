@@ -8,11 +8,13 @@
 #include "convert/arch.h"
 #include "verify/forward.h"
 #include "verify/ops.h"
+#include "verify/states.h"
 
 enum {
     GROUP_TOKENS = 2048,            /* tokens that pass a layer together: whole chunks, at least one ... */
     GROUP_NBYTES = 256 << 20,       /* ... and no more than have room for their temporaries here */
-    SLAB_NBYTES = 64 << 20,         /* decoded rows of one weight at a time, in whole panels, at least one */
+    SLAB_NBYTES = 64 << 20,         /* decoded rows of one weight at a time, in whole panels, at least one; both unless
+                                     * the options leave less memory for them */
     MAX_LENGTH = 1 << 24,           /* of any vector: far beyond any model, and products of two fit easily */
 };
 
@@ -58,8 +60,11 @@ struct stream {
     float *temperature;             /* factors of the queries at each position of a sequence; NULL: all 1 */
 
     const int32_t *tokens;
-    size_t nchunks, context, group; /* chunks that pass a layer together */
-    float *hidden;
+    size_t nchunks, context, group; /* group: chunks that pass a layer together */
+    size_t slab_nbytes;
+    struct states *states;          /* hidden states; borrowed, unless own_states is the same */
+    struct states *own_states;
+    size_t index;                   /* of this stream among the states' */
     struct stream_options options;
 
     struct arena arena;             /* owns all of the above but the model and the tokens */
@@ -72,11 +77,6 @@ static inline size_t largest(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-static inline float *hidden_at(const struct stream *s, size_t token)
-{
-    return s->hidden + token * s->length[WIDTH];
-}
-
 /* ---- opening ---- */
 
 /* Hyperparameters, from the metadata. */
@@ -84,6 +84,14 @@ int stream_read_hyperparameters(struct stream *, struct fail *);
 
 /* Every tensor, checked against the hyperparameters; the tables that turn positions. */
 int stream_find_tensors(struct stream *, struct fail *);
+
+/* ---- hidden states ---- */
+
+/* States of its own, unless it was given a place among others. */
+int stream_own_states(struct stream *, struct fail *);
+
+/* The states from `token` on that lie together, at most `most` tokens, in memory or in `tmp`; *n receives how many. NULL: see *f. */
+const float *stream_range(struct stream *, size_t token, size_t most, size_t *n, struct arena *tmp, struct fail *);
 
 /* ---- steps ---- */
 
