@@ -6,8 +6,8 @@
 #include "convert/unrename.h"
 #include "formats/file.h"
 #include "tokenizer/tokenizer.h"
+#include "tools/html.h"
 #include "tools/report.h"
-#include "verify/static.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -296,7 +296,7 @@ static void put(const char *text)
     print_last(text, INT_MAX);          /* names and values from files: control characters do not reach the terminal */
 }
 
-static bool is_damage(enum static_state s)
+bool static_is_damage(enum static_state s)
 {
     return s == STATIC_DAMAGED || s == STATIC_MISSING || s == STATIC_EXTRA || s == STATIC_RESHAPED;
 }
@@ -306,7 +306,7 @@ static size_t damaged_tensors(const struct static_check *s)
     size_t n = 0;
 
     for (int i = 0; i < STATIC_STATES; i++)
-        n += is_damage((enum static_state)i) ? s->count[i] : 0;
+        n += static_is_damage((enum static_state)i) ? s->count[i] : 0;
     return n;
 }
 
@@ -349,39 +349,49 @@ static void print_encodings(const struct static_check *s)
     }
 }
 
+const char *static_finding_text(const struct static_tensor *t, struct arena *a)
+{
+    const char *more = t->finding ? t->finding : "";
+
+    switch (t->state) {
+    case STATIC_MISSING: return "is missing";
+    case STATIC_EXTRA: return arena_printf(a, "is not in the source%s%s", t->finding ? "; it " : "", more);
+    case STATIC_DAMAGED: return arena_printf(a, "is damaged%s%s", t->finding ? ": " : "", more);
+    default: return more;
+    }
+}
+
+const char *static_key_text(const struct key_difference *d, struct arena *a)
+{
+    if (!d->found)
+        return arena_printf(a, "is missing, expected: %s", d->expected);
+    if (!d->expected)
+        return arena_printf(a, "is not implied by the source: %s", d->found);
+    return arena_printf(a, "is %s instead of %s", d->found, d->expected);
+}
+
 static void print_damaged(const struct static_tensor *t)
 {
+    struct arena tmp = {0};
+
     printf("    tensor '");
     put(t->name);
     printf("' ");
-    if (t->state == STATIC_MISSING)
-        printf("is missing");
-    else if (t->state == STATIC_EXTRA)
-        printf("is not in the source%s", t->finding ? "; it " : "");
-    else if (t->state == STATIC_DAMAGED)
-        printf("is damaged%s", t->finding ? ": " : "");
-    if (t->finding)
-        put(t->finding);
+    put(static_finding_text(t, &tmp));
     putchar('\n');
+    arena_release(&tmp);
 }
 
 static void print_key(const struct key_difference *d)
 {
+    struct arena tmp = {0};
+
     printf("    key '");
     put(d->key);
     printf("' ");
-    if (!d->found)
-        printf("is missing, expected: ");
-    else if (!d->expected)
-        printf("is not implied by the source: ");
-    else
-        printf("is ");
-    put(d->found ? d->found : d->expected);
-    if (d->found && d->expected) {
-        printf(" instead of ");
-        put(d->expected);
-    }
+    put(static_key_text(d, &tmp));
     printf(" (%s)\n", d->why);
+    arena_release(&tmp);
 }
 
 static void print_keys(const struct key_list *keys, bool damage, const char *title)
@@ -416,7 +426,7 @@ static void print_findings(const struct static_check *s)
     if (s->damaged)
         printf("\n  damage\n");
     for (size_t i = 0; i < s->ntensors; i++)
-        if (is_damage(s->tensor[i].state))
+        if (static_is_damage(s->tensor[i].state))
             print_damaged(&s->tensor[i]);
     print_keys(&s->keys, true, NULL);
     if (s->tokenizer && !s->tokenizer_meant) {
@@ -425,7 +435,7 @@ static void print_findings(const struct static_check *s)
         putchar('\n');
     }
     print_few(s);
-    print_keys(&s->keys, false, "differs, and changes nothing in what the model does");
+    print_keys(&s->keys, false, "differs, and is no damage");
 }
 
 static void print_tensors(const struct static_check *s)
@@ -447,20 +457,35 @@ static void print_tensors(const struct static_check *s)
     }
 }
 
-/* "12 exact, 3 within what their encoding explains, 1 damaged" */
-static void print_counts(const struct static_check *s)
+const char *static_state_text(enum static_state s)
 {
     static const char *const text[STATIC_STATES] = {
         [STATIC_EXACT] = "equal byte for byte", [STATIC_FITS] = "within what their encoding explains", [STATIC_DAMAGED] = "damaged",
         [STATIC_MISSING] = "missing", [STATIC_EXTRA] = "not in the source", [STATIC_RESHAPED] = "of another shape",
         [STATIC_REPEATS] = "repeating the embeddings"
     };
+
+    return text[s];
+}
+
+const char *static_tokenizer_text(const struct static_check *s)
+{
+    if (!s->tokenizers_compared)
+        return "not compared: not both have one";
+    if (!s->tokenizer)
+        return "gives the same tokens on the built-in text";
+    return s->tokenizer_meant ? "gives other tokens than the source, as llama.cpp means it for this family" : "gives other tokens";
+}
+
+/* "12 equal byte for byte, 1 damaged" */
+static void print_counts(const struct static_check *s)
+{
     bool any = false;
 
     printf("  tensors    ");
     for (int i = 0; i < STATIC_STATES; i++)
         if (s->count[i]) {
-            printf("%s%zu %s", any ? ", " : "", s->count[i], text[i]);
+            printf("%s%zu %s", any ? ", " : "", s->count[i], static_state_text((enum static_state)i));
             any = true;
         }
     printf(any ? "\n" : "none\n");
@@ -479,9 +504,7 @@ static void print_check(const struct task *t)
     printf("  keys       %zu of %zu equal", s->keys.equal, s->keys.expected);
     if (s->keys.implied)
         printf(", %zu left to what readers assume", s->keys.implied);
-    printf("\n  tokenizer  %s\n", !s->tokenizers_compared ? "not compared: not both have one" :
-           s->tokenizer_meant ? "gives other tokens than the source, as llama.cpp means it for this family" :
-           s->tokenizer ? "gives other tokens" : "gives the same tokens on the built-in text");
+    printf("\n  tokenizer  %s\n", static_tokenizer_text(s));
     if (t->account.n)
         printf("  source     %zu tensors used, %zu ignored; %zu keys used, %zu ignored\n", s->tensors_used, s->tensors_ignored, s->keys_used,
                s->keys_ignored);
@@ -507,6 +530,12 @@ static int say_no(const struct task *t, struct fail *f)
     return fail_in(f, t->out);
 }
 
+static int may_report(const struct task *t, struct fail *f)
+{
+    return html_may_write(t->args->report, t->args->force, f) || model_spared(t->found, t->args->report, f) ||
+           model_spared(t->expected, t->args->report, f) ? -1 : 0;
+}
+
 static int run(struct task *t, struct fail *f)
 {
     double start = seconds_now();
@@ -514,7 +543,7 @@ static int run(struct task *t, struct fail *f)
     struct progress progress = { meter_bytes, &meter };
     int bad;
 
-    if (open_models(t, f) || (t->args->imatrix && match_imatrix(t, f)))
+    if (open_models(t, f) || (t->args->report && may_report(t, f)) || (t->args->imatrix && match_imatrix(t, f)))
         return -1;
     meter_start(&meter, t->args, "comparing");
     bad = static_compare(&t->source, t->found, &progress, &t->args->arena, &t->check, f);
@@ -523,6 +552,9 @@ static int run(struct task *t, struct fail *f)
         return -1;
     compare_tokenizers(t);
     t->seconds = seconds_now() - start;
+    struct static_result shown = { t->args, t->out, t->found, t->expected, &t->account, &t->check, t->seconds };
+    if (t->args->report && report_static(&shown, f))
+        return -1;
     if (t->args->json)
         bad = json_print(check_json(t), f);
     else if (!t->args->quiet) {

@@ -225,6 +225,14 @@ static bool is_implied(const struct comparison *c, const struct meta *m, const c
     return value == assumed(m, c->architecture, key + n + 1);
 }
 
+/* llama.cpp's converter writes yarn_attn_factor and leaves out the key that most of llama.cpp's families read instead. */
+static bool is_left_out(const struct comparison *c, const char *key)
+{
+    const char *other = arena_printf(c->arena, "%s.rope.scaling.yarn_attn_factor", c->architecture);
+
+    return ends_with(key, ".rope.scaling.attn_factor") && meta_get(c->pair->found_meta, other);
+}
+
 /* `m` has the key, the other side has not. */
 static void add_absent(struct comparison *c, const struct meta *m, const char *key, const struct meta_value *v, bool extra)
 {
@@ -233,6 +241,8 @@ static void add_absent(struct comparison *c, const struct meta *m, const char *k
 
     if (is_implied(c, m, key, v))
         c->list->implied++;
+    else if (!extra && is_left_out(c, key))
+        add(c, (struct key_difference){ key, text, NULL, false, "llama.cpp's converter leaves it out, and its readers take another temperature" });
     else
         add(c, (struct key_difference){ key, extra ? NULL : text, extra ? text : NULL, class.damage, class.why });
 }
