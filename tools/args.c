@@ -60,6 +60,7 @@ static const struct option options[] = {
     { "license", 0, STRING, "ID", AT(license_id), "the license of OUT, instead of what MODEL says; recorded" },
     { "sha256", 0, FLAG, NULL, AT(sha256), "the SHA-256 of every file" },
     { "check", 0, STRING, "MANIFEST", AT(check), "hash again what MANIFEST lists (sha256sum's lines, or inspect's own JSON)" },
+    { "bom", 0, STRING, "KIND", AT(bom), "a bill of materials: cyclonedx (1.6) or spdx (3.0.1)" },
     { "fingerprint", 0, FLAG, NULL, AT(fingerprint), "one id of all weights, whatever the keys and files" },
     { "with-license-text", 0, FLAG, NULL, AT(with_license_text), "the license files' text in a key of OUT as well" },
     { "no-license-files", 0, FLAG, NULL, AT(no_license_files), "do not copy license, notice and policy files beside OUT" },

@@ -32,7 +32,7 @@ struct args {
     bool tensors, hashes, license, with_license_text, no_license_files;
     const char *license_id, *policy;
     const char *against, *text, *tokens;
-    const char *in, *modelfile, *check;
+    const char *in, *modelfile, *check, *bom;
     bool link, sha256, fingerprint, fast;
     uint64_t context, chunks;
     uint64_t memory;

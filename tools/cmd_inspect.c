@@ -3,6 +3,7 @@
 #include "formats/file.h"
 #include "formats/model.h"
 #include "tokenizer/vocab.h"
+#include "tools/bom.h"
 #include "tools/commands.h"
 #include "tools/hashes.h"
 #include "tools/report_inspect.h"
@@ -275,6 +276,19 @@ static void print_hashes(const struct args *a, const struct model *m, const stru
         printf("%s  %s\n", s->sha256[i], m->file[i].path);
 }
 
+static int show_bom(struct args *a, const struct model *m, const struct summary *s, struct fail *f)
+{
+    static const struct { const char *name; cJSON *(*make)(const struct bom_facts *, struct arena *); } kinds[] = {
+        { "cyclonedx", bom_cyclonedx }, { "spdx", bom_spdx }
+    };
+    struct bom_facts facts;
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kinds[i].name, a->bom) == 0)
+            return bom_gather(m, s->meta, &s->license, a, &facts, f) ? -1 : json_print(kinds[i].make(&facts, &a->arena), f);
+    return fail(f, FAIL_USAGE, "--bom takes cyclonedx or spdx, not '%s'", a->bom);
+}
+
 static int show(struct args *a, struct model *m, const struct meta *meta, struct fail *f)
 {
     struct summary s = {0};
@@ -285,6 +299,8 @@ static int show(struct args *a, struct model *m, const struct meta *meta, struct
     license_of_model(m, a->operand.item[0], s.name, &s.license, &a->arena);
     if (a->report && report_inspect(a, m, &s, f))
         return -1;
+    if (a->bom)
+        return show_bom(a, m, &s, f);
     if (a->json)
         return show_json(a, m, &s, f);
     if (a->license) {
@@ -324,7 +340,7 @@ static int run_inspect(struct args *a, struct fail *f)
 }
 
 static const char *const inspect_options[] = {
-    "tensors", "hashes", "sha256", "fingerprint", "check", "license", "report", "force", "verbose", NULL
+    "tensors", "hashes", "sha256", "fingerprint", "check", "license", "bom", "report", "force", "verbose", NULL
 };
 
 const struct command command_inspect = {
