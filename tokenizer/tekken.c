@@ -145,7 +145,7 @@ static bool read_entry(struct scan *in, double *rank, struct meta_string *base64
         else if (!(is(key, "token_bytes") ? scan_string(in, base64) : scan_skip(in)))
             return false;
     }
-    return !in->bad && base64->s;
+    return !in->bad;
 }
 
 static int read_ranks(struct tekken *t)
@@ -161,7 +161,7 @@ static int read_ranks(struct tekken *t)
 
         if (!read_entry(&in, &rank, &base64))
             break;
-        nbytes = base64.n / 4 * 3 <= sizeof bytes ? base64_decode(base64, bytes) : -1;
+        nbytes = base64.s && base64.n / 4 * 3 + 3 <= sizeof bytes ? base64_decode(base64, bytes) : -1;
         if (nbytes <= 0)
             return fail(t->f, FAIL_INPUT, "token %" PRIu64 " of tekken.json has no usable 'token_bytes'", n);
         if (rank != (double)n)
@@ -214,14 +214,20 @@ static void add_cuts(struct tekken *t, struct merges *m, int32_t id)
     }
 }
 
-static void make_merges(struct tekken *t)
+static int make_merges(struct tekken *t)
 {
     struct source *s = t->s;
     struct merges m = { .pairs = { .n = 0 } };
 
     piece_table_init(&m.table, s->tmp, s->piece, s->n);
-    for (uint64_t i = t->nspecial; i < s->n; i++)
+    for (uint64_t i = t->nspecial; i < s->n; i++) {
+        int32_t same = piece_table_find(&m.table, s->piece[i].s, s->piece[i].n);
+
+        if (same >= 0)
+            return fail(t->f, FAIL_INPUT, "tokens %" PRIu64 " and %" PRIu64 " of tekken.json are the same bytes",
+                        (uint64_t)same - t->nspecial, i - t->nspecial);
         piece_table_add(&m.table, (int32_t)i);
+    }
     for (uint64_t i = t->nspecial; i < s->n; i++)
         add_cuts(t, &m, (int32_t)i);
     s->nmerges = s->rules.npairs = m.joined.n / sizeof *s->merge;
@@ -229,6 +235,7 @@ static void make_merges(struct tekken *t)
     s->rules.pair = (const int32_t *)arena_copy(s->a, m.pairs.s ? m.pairs.s : "", m.pairs.n);
     buffer_release(&m.pairs);
     buffer_release(&m.joined);
+    return 0;
 }
 
 static int set_rules(struct tekken *t)
@@ -256,11 +263,9 @@ int tekken_read(const char *path, struct source *s, unsigned *version, struct fa
         return -1;
     s->unk = -1;
     bad = file.nbytes > MAX_FILE ? fail(f, FAIL_INPUT, "the file has %" PRIu64 " bytes, more than any tekken.json", file.nbytes)
-                                 : read_outline(&t, &file) || read_sizes(&t) || read_special(&t) || set_rules(&t) || read_ranks(&t);
-    if (!bad) {
-        make_merges(&t);
+                                 : read_outline(&t, &file) || read_sizes(&t) || read_special(&t) || set_rules(&t) || read_ranks(&t) || make_merges(&t);
+    if (!bad)
         *version = mistral_version(json_str(t.config, "version", ""));
-    }
     file_close(&file);
     return bad ? fail_in(f, path) : 0;
 }

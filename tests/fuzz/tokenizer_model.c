@@ -1,4 +1,4 @@
-/* tokenizer_model.c - any bytes as tokenizer.json (when they start like one) or tokenizer.model: opened, and where that
+/* tokenizer_model.c - any bytes as tokenizer.json or tekken.json (when they start like one) or tokenizer.model: opened, and where that
  * works a text is encoded, decoded, and compared with what GGUF would carry. */
 #include "formats/file.h"
 #include "tokenizer/tokenizer.h"
@@ -10,11 +10,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-static char dir[200], json[240], model[240];
+static char dir[200], json[240], tekken[240], model[240];
 
 static void remove_dir(void)
 {
     unlink(json);
+    unlink(tekken);
     unlink(model);
     rmdir(dir);
 }
@@ -29,6 +30,7 @@ static bool make_dir(void)
     if (!mkdtemp(dir))
         return false;
     snprintf(json, sizeof json, "%s/tokenizer.json", dir);
+    snprintf(tekken, sizeof tekken, "%s/tekken.json", dir);
     snprintf(model, sizeof model, "%s/tokenizer.model", dir);
     atexit(remove_dir);
     return true;
@@ -54,12 +56,13 @@ static void use(const struct vocab *v, struct arena *a, struct fail *f)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     bool is_json = n && (*data == '{' || *data == ' ' || *data == '\n');
+    const char *path = !is_json ? model : memmem(data, n, "default_vocab_size", 18) ? tekken : json;
     struct arena a = {0};
     struct fail f = {0};
     struct vocab *v;
     FILE *out;
 
-    if (!make_dir() || !(out = fopen(is_json ? json : model, "wb")))
+    if (!make_dir() || !(out = fopen(path, "wb")))
         return 0;
     fwrite(data, 1, n, out);
     fclose(out);
@@ -68,6 +71,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (v)
         use(v, &a, &f);
     arena_release(&a);
-    unlink(is_json ? json : model);
+    unlink(path);
     return 0;
 }

@@ -47,6 +47,8 @@ TEST(tokenizer_files_cut_anywhere_do_not_crash)
     cut("tests/golden/tokenizer/starcoder/tokenizer.json", "tokenizer.json", 37, false);    /* a new line ends it */
     cut("tests/golden/tokenizer/llama2-json/tokenizer.json", "tokenizer.json", 101, false);
     cut("tests/golden/tokenizer/spm-user/tokenizer.model", "tokenizer.model", 53, false);
+    cut("tests/golden/tokenizer/tekken/tekken.json", "tekken.json", 211, true);
+    cut("tests/golden/tokenizer/spm-user/tokenizer.model", "tokenizer.model.v7m1", 431, false);
 }
 
 TEST(tokenizer_files_with_flipped_bytes_do_not_crash)
@@ -55,10 +57,11 @@ TEST(tokenizer_files_with_flipped_bytes_do_not_crash)
         { "tests/golden/tokenizer/llama3-added/tokenizer.json", "tokenizer.json" },
         { "tests/golden/tokenizer/spm-bpe/tokenizer.model", "tokenizer.model" },
         { "tests/golden/tokenizer/spm-unigram/tokenizer.model", "tokenizer.model" },
+        { "tests/golden/tokenizer/tekken/tekken.json", "tekken.json" },
     };
 
     srand(11);
-    for (size_t k = 0; k < 3; k++) {
+    for (size_t k = 0; k < 4; k++) {
         struct arena a = {0};
         struct fail f = {0};
         size_t n;
@@ -110,6 +113,45 @@ TEST(tokenizer_json_is_refused_with_a_reason)
         struct fail f = {0};
 
         CHECK_STR(open_text("tokenizer.json", list[i].json, strlen(list[i].json), &f), list[i].why);
+        CHECK(f.kind == FAIL_INPUT && f.where[0]);
+    }
+}
+
+#define TEKKEN(sizes, rest) "{\"config\": {\"pattern\": \"x\", \"version\": \"v3\", " sizes "}, " rest "}"
+#define SIZES "\"default_vocab_size\": 3, \"default_num_special_tokens\": 1"
+
+TEST(tekken_json_is_refused_with_a_reason)
+{
+    static const struct {
+        const char *json, *why;
+    } list[] = {
+        { "{\"vocab\": []}", "this is not a tekken.json: an object with 'config' and 'vocab' was expected" },
+        { TEKKEN("\"default_vocab_size\": 3", "\"vocab\": []"),
+          "tekken.json's config lacks 'default_vocab_size' or 'default_num_special_tokens'" },
+        { TEKKEN("\"default_vocab_size\": 1e15, \"default_num_special_tokens\": 1", "\"vocab\": []"),
+          "tekken.json says that it has 1000000000000000 tokens, 1 of them special, which cannot be" },
+        { TEKKEN("\"default_vocab_size\": 1e15, \"default_num_special_tokens\": 1e15", "\"vocab\": []"),
+          "tekken.json says that it has 1000000000000000 tokens, 1000000000000000 of them special, which cannot be" },
+        { TEKKEN(SIZES, "\"vocab\": []"), "tekken.json's vocab has 0 tokens, but its config announces 2" },
+        { TEKKEN(SIZES, "\"vocab\": [{\"rank\": 1, \"token_bytes\": \"YQ==\"}]"), "token 0 of tekken.json has rank 1: they must stand in order" },
+        { TEKKEN(SIZES, "\"vocab\": [{\"rank\": 0, \"token_bytes\": \"?\"}]"), "token 0 of tekken.json has no usable 'token_bytes'" },
+        { TEKKEN(SIZES, "\"vocab\": [{\"rank\": 0, \"token_bytes\": \"\"}]"), "token 0 of tekken.json has no usable 'token_bytes'" },
+        { TEKKEN(SIZES, "\"vocab\": [{\"rank\": 0}]"), "token 0 of tekken.json has no usable 'token_bytes'" },
+        { TEKKEN(SIZES, "\"vocab\": {\"a\": 0}"), "tekken.json's vocab is malformed at token 0" },
+        { TEKKEN(SIZES, "\"vocab\": [{\"rank\": 0, \"token_bytes\": \"YQ==\"}, {\"rank\": 1, \"token_bytes\": \"YQ==\"}]"),
+          "tokens 0 and 1 of tekken.json are the same bytes" },
+        { TEKKEN(SIZES, "\"special_tokens\": [{\"rank\": 1, \"token_str\": \"<s>\"}], \"vocab\": []"),
+          "special token '<s>' of tekken.json has rank 1, but there are 1" },
+        { TEKKEN(SIZES, "\"special_tokens\": [{\"rank\": 0, \"token_str\": \"a\"}, {\"rank\": 0, \"token_str\": \"b\"}], \"vocab\": []"),
+          "two special tokens of tekken.json have rank 0" },
+        { TEKKEN(SIZES, "\"special_tokens\": [{\"rank\": 0}], \"vocab\": []"),
+          "a special token of tekken.json has no 'token_str' or no 'rank'" },
+    };
+
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        struct fail f = {0};
+
+        CHECK_STR(open_text("tekken.json", list[i].json, strlen(list[i].json), &f), list[i].why);
         CHECK(f.kind == FAIL_INPUT && f.where[0]);
     }
 }
