@@ -11,7 +11,7 @@ struct recipe {
     const char *name;                   /* "Q4_K_M"; AUTO and COPY too */
     const char *base;                   /* what a tensor gets when no rule says otherwise; NULL: each as its source */
     uint32_t file_type;                 /* without meaning when base is NULL */
-    unsigned traits;                    /* private to recipe.c, as are the rules */
+    unsigned traits;                    /* mixes.h, as are the rules */
     const struct recipe_rule *rules;
     const char *about;                  /* one line for the help: "4.9 bits: ..." */
 };
