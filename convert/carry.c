@@ -186,11 +186,12 @@ static bool same_contents(const char *path, const struct carried *c)
     return same;
 }
 
-static int put_file(const struct carried *c, const char *dir, const char *stem, bool force, const char **written, struct arena *a, struct fail *f)
+static int put_file(const struct carried *c, const char *dir, const char *stem, bool force, bool dry_run, const char **written, struct arena *a,
+                    struct fail *f)
 {
     const char *name = c->name, *path = path_join(a, dir, name), *slash = strrchr(name, '/');
 
-    if (slash)
+    if (slash && !dry_run)
         mkdir(path_join(a, dir, arena_copy(a, name, (size_t)(slash - name))), 0777);
     if (path_exists(path) && !same_contents(path, c)) {
         name = arena_printf(a, "%s.%s", stem, path_base(name));
@@ -202,11 +203,11 @@ static int put_file(const struct carried *c, const char *dir, const char *stem, 
         }
     }
     *written = name;
-    return same_contents(path, c) ? 0 : file_write(path, c->bytes, c->n, f);
+    return dry_run || same_contents(path, c) ? 0 : file_write(path, c->bytes, c->n, f);
 }
 
-int carry_files(const struct licensing *l, const char *source_dir, const char *out, bool force, const char ***written, struct arena *a,
-                struct fail *f)
+int carry_files(const struct licensing *l, const char *source_dir, const char *out, bool force, bool dry_run, const char ***written,
+                struct arena *a, struct fail *f)
 {
     struct carried *list = arena_array(a, struct carried, MOST_CARRIED);
     const char *dir = path_dir(a, out), *stem = evidence_stem(out, a);
@@ -219,7 +220,7 @@ int carry_files(const struct licensing *l, const char *source_dir, const char *o
     if (collect(l, source_dir, list, &n, a, f))
         return -1;
     for (size_t i = 0; i < n; i++)
-        if (put_file(&list[i], dir, stem, force, &(*written)[i], a, f))
+        if (put_file(&list[i], dir, stem, force, dry_run, &(*written)[i], a, f))
             return -1;
     return 0;
 }

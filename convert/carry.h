@@ -23,9 +23,10 @@ void carry_source(const struct model *source, const char *argument, struct evide
 int carry_keys(struct model *m, const struct carry_options *, const struct licensing *, struct fail *);
 
 /* Copies license, notice and policy files beside OUT, a file; a layer of a store becomes LICENSE, LICENSE.2 ... One that is there
- * with other contents stays, and the copy is called STEM.NAME. *written are the names in the directory of OUT, NULL-terminated. */
-int carry_files(const struct licensing *, const char *source_dir, const char *out, bool force, const char ***written, struct arena *a,
-                struct fail *);
+ * with other contents stays, and the copy is called STEM.NAME. *written are the names in the directory of OUT, NULL-terminated. With
+ * dry_run nothing is written: a run that would fail at the end fails before the work. */
+int carry_files(const struct licensing *, const char *source_dir, const char *out, bool force, bool dry_run, const char ***written,
+                struct arena *a, struct fail *);
 
 /* The same for a directory OUT: changes the list of files that come along (see companions.h). Without files those of the license
  * go; an override changes the front matter of README.md, or makes one; files that the list lacks (of a GGUF source) are added. */

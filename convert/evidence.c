@@ -262,6 +262,15 @@ static void add_parent(struct evidence_list *list, struct arena *a, const char *
     p->license = license_of_repository(id, &p->sure, &p->source);
 }
 
+void evidence_add_parent(struct evidence_list *list, const struct parent *p, struct arena *a)
+{
+    size_t before = list->nparents;
+
+    add_parent(list, a, p->id, p->relation, p->from);
+    if (list->nparents > before)
+        list->parent[before] = *p;
+}
+
 static const char *text_member(const cJSON *object, const char *key)
 {
     return json_str(object, key, NULL);
@@ -444,13 +453,33 @@ static void read_senses(const struct evidence_source *s, const char *dir, struct
         list->multimodal = ANSWER_NO;
 }
 
+/* "models--ORG--NAME" is how the hub's cache spells ORG/NAME. */
+static const char *cached_id(const char *path, struct arena *a)
+{
+    const char *mark = strstr(path, "models--"), *org = mark ? mark + strlen("models--") : NULL, *sep = org ? strstr(org, "--") : NULL;
+    size_t n = sep ? strcspn(sep + 2, "/") : 0;
+
+    return sep && !memchr(org, '/', (size_t)(sep - org)) && n ? arena_printf(a, "%.*s/%.*s", (int)(sep - org), org, (int)n, sep + 2) : NULL;
+}
+
+static const char *own_repository(const struct evidence_source *s, struct arena *a)
+{
+    const char *id = s->keys ? hub_id(meta_str(s->keys, "general.repo_url", NULL)) : NULL;
+
+    if (!id && s->name && (starts_with(s->name, "hf:") || starts_with(s->name, "lmstudio:"))) {
+        id = strchr(s->name, ':') + 1;
+        id = arena_copy(a, id, strcspn(id, "@"));
+    }
+    return id ? id : cached_id(s->path, a);
+}
+
 void evidence_gather(const struct evidence_source *s, struct evidence_list *list, struct arena *a)
 {
     bool is_dir = path_is_dir(s->path);
     const char *dir = is_dir ? s->path : path_dir(a, s->path), **names;
     size_t n = evidence_files(dir, is_dir ? NULL : evidence_stem(s->path, a), &names, a);
 
-    *list = (struct evidence_list){0};
+    *list = (struct evidence_list){ .repository = own_repository(s, a) };
     if (s->keys)
         read_keys(s, list, a);
     read_card(dir, list, a);

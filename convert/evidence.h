@@ -52,6 +52,7 @@ struct evidence_list {
     size_t nparents, parent_cap;
     bool gate_eu;               /* extra_gated_eu_disallowed */
     enum answer multimodal;     /* does it take more than text? */
+    const char *repository;     /* its own, ORG/NAME, by its keys or path; NULL: not known */
     const char *replaced;       /* what an earlier --license took the place of; NULL: nothing */
 };
 
@@ -69,6 +70,8 @@ struct evidence_source {
 };
 
 void evidence_gather(const struct evidence_source *, struct evidence_list *, struct arena *);
+
+void evidence_add_parent(struct evidence_list *, const struct parent *, struct arena *);        /* once each, by id */
 
 /* The names of license, notice and policy files in `dir` that belong to a model: sorted, at most 64, "LICENSES/x" included.
  * `stem` (may be NULL) is the model file's name without its suffix: files that begin with it and a '.' belong to it as well. */

@@ -2,6 +2,7 @@
 #include "convert/licensing.h"
 
 #include "formats/file.h"
+#include "formats/store.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -163,6 +164,13 @@ static void find_obligations(struct licensing *l, struct arena *a)
     for (size_t i = 0; i < v->nparents; i++)
         if (v->parent[i].license)
             oblige(l, v->parent[i].license, arena_printf(a, "base model %s", v->parent[i].id), v->parent[i].sure, false);
+    if (!l->nobligations && v->repository) {
+        enum license_sure sure = LICENSE_UNCONFIRMED;
+        const char *source = NULL;
+        const struct license *known = license_of_repository(v->repository, &sure, &source);
+
+        oblige(l, known, arena_printf(a, "the repository %s: %s", v->repository, known ? source : ""), sure, true);
+    }
     if (l->nobligations)
         qsort(l->obligation, l->nobligations, sizeof *l->obligation, strictest_first);
 }
@@ -274,12 +282,69 @@ static void check_names(struct licensing *l, const char *const *names, size_t n,
     }
 }
 
-void licensing_of(const struct evidence_source *s, const char *const *names, size_t n, struct licensing *l, struct arena *a)
+bool licensing_name_obeys(const struct license *license, const char *name)
+{
+    return !license->prefix || begins(name, license->prefix);
+}
+
+/* ---- parents that lie on this machine ---- */
+
+static void read_all(const struct evidence_source *s, struct licensing *l, int *budget, struct arena *a);
+
+/* Where a parent is: a path that its child's configuration names, or a snapshot in the hub's cache. NULL: not here. */
+static const char *find_parent(const char *id, const char *dir, struct arena *a)
+{
+    const char *beside = *id == '/' ? id : path_join(a, dir, id), *name = arena_printf(a, "hf:%s", id);
+    struct store_item item = {0};
+    struct fail none = {0};
+
+    if (path_is_dir(beside) && !path_same(beside, dir))
+        return beside;
+    return strchr(id, '/') && *id != '.' && *id != '/' && store_find(name, a, &item, &none) == 0 ? item.path : NULL;
+}
+
+/* What a parent's own files say counts more than the name of its repository; its parents are the model's as well. */
+static void follow_parents(struct licensing *l, const char *dir, int *budget, struct arena *a)
+{
+    size_t n = l->evidence.nparents;
+
+    for (size_t i = 0; i < n && *budget > 0; i++) {
+        const char *path = find_parent(l->evidence.parent[i].id, dir, a);
+        struct evidence_source s = { .path = path };
+        struct licensing p = {0};
+
+        if (!path)
+            continue;
+        --*budget;
+        read_all(&s, &p, budget, a);
+        if (p.license) {
+            struct parent *mine = &l->evidence.parent[i];
+
+            mine->license = p.license;
+            mine->sure = p.level >= LEVEL_PHRASES ? LICENSE_CONFIRMED : LICENSE_SECONDARY;
+            mine->source = arena_printf(a, "its %s on this machine", p.decisive->where);
+        }
+        for (size_t k = 0; k < p.evidence.nparents; k++) {
+            p.evidence.parent[k].from = arena_printf(a, "%s of %s", p.evidence.parent[k].from, l->evidence.parent[i].id);
+            evidence_add_parent(&l->evidence, &p.evidence.parent[k], a);
+        }
+    }
+}
+
+static void read_all(const struct evidence_source *s, struct licensing *l, int *budget, struct arena *a)
 {
     *l = (struct licensing){0};
     evidence_gather(s, &l->evidence, a);
     find_conflicts(l, a);
     conclude(l);
+    follow_parents(l, path_is_dir(s->path) ? s->path : path_dir(a, s->path), budget, a);
+}
+
+void licensing_of(const struct evidence_source *s, const char *const *names, size_t n, struct licensing *l, struct arena *a)
+{
+    int budget = 32;            /* ancestors: configurations may name each other in circles */
+
+    read_all(s, l, &budget, a);
     compare_parents(l, a);
     if (l->nconflicts && l->verdict < VERDICT_ALTERED)
         l->verdict = VERDICT_CONFLICT;

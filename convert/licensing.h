@@ -55,7 +55,10 @@ struct licensing {
     size_t nnamings;
 };
 
-/* `names` are the model's: what it calls itself, its file or directory; `n` of them, NULLs are skipped. */
+/* Does a name keep the license's rule, if it has one? */
+bool licensing_name_obeys(const struct license *, const char *name);
+
+/* Ancestors are followed where they lie on this machine, 32 of them. `names` are the model's: what it calls itself, its file or directory; `n` of them, NULLs are skipped. */
 void licensing_of(const struct evidence_source *, const char *const *names, size_t n, struct licensing *, struct arena *);
 
 const char *verdict_word(enum verdict);                 /* "text", "phrases", "declared", "altered", "conflict", "not determined" */

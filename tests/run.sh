@@ -15,6 +15,8 @@ shared=${BANTAM_SHARED:-$root/../shared}
 export root bantam shared LC_ALL=C.UTF-8 BANTAM_SHARED=$shared OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=passive BANTAM_GOLDEN=$root/tests/golden
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+export HF_HOME=$work/no-cache         # what lies in the cache of whoever runs the tests changes nothing
+unset HF_HUB_CACHE
 
 # A test program that closes with 'NAME: N passed, N failed[, N skipped]'.
 program() {

@@ -253,7 +253,25 @@ static void print_carried(const struct job *j)
         printf("\n");
 }
 
-static int report_text(const struct job *j, const struct write_result *r, struct fail *f)
+/* What stands in the way of passing the result on. */
+static void print_license_warnings(struct job *j)
+{
+    const struct licensing *l = &j->license;
+    const char *stem = evidence_stem(j->args->out, &j->arena);
+
+    for (size_t i = 0; i < l->nconflicts; i++) {
+        printf("  license    ");
+        print_wrapped(arena_printf(&j->arena, "conflict: %s", l->conflict[i]), 13, 13);
+    }
+    for (size_t i = 0; i < l->nobligations; i++)
+        if (!licensing_name_obeys(l->obligation[i].license, stem)) {
+            printf("  license    ");
+            print_wrapped(arena_printf(&j->arena, "%s wants the name of a derivative to begin with \"%s\": '%s' does not", l->obligation[i].license->id,
+                                       l->obligation[i].license->prefix, stem), 13, 13);
+        }
+}
+
+static int report_text(struct job *j, const struct write_result *r, struct fail *f)
 {
     char size[SIZE_TEXT], weights[SIZE_TEXT], resumed[SIZE_TEXT], seconds[SIZE_TEXT];
     bool gguf = strcmp(j->sink->name, "gguf") == 0;
@@ -270,6 +288,7 @@ static int report_text(const struct job *j, const struct write_result *r, struct
     if (j->model->aside)
         printf("  left aside %s: the same model under other names\n", j->model->aside);
     print_carried(j);
+    print_license_warnings(j);
     if (r->resumed_nbytes)
         printf("  resumed    %s were complete from an earlier run\n", size_text(resumed, r->resumed_nbytes));
     printf("  done in %s; next: bantam %s\n", time_text(seconds, r->seconds),
@@ -286,13 +305,16 @@ int job_write(struct job *j, struct fail *f)
         .force = j->args->force,
         .extra = j->extra, .nextra = j->nextra, .progress = { meter_bytes, &meter }
     };
+    bool carries = !j->args->no_license_files && strcmp(j->sink->name, "gguf") == 0;
     int bad;
 
+    if (carries && carry_files(&j->license, j->source_dir, j->args->out, j->args->force, true, &j->carried, &j->arena, f))
+        return -1;
     meter_start(&meter, j->args, "writing");
     bad = model_write(j->model, &options, &result, f);
     meter_end(&meter);
-    if (!bad && !j->args->no_license_files && strcmp(j->sink->name, "gguf") == 0)
-        bad = carry_files(&j->license, j->source_dir, j->args->out, j->args->force, &j->carried, &j->arena, f);
+    if (!bad && carries)
+        bad = carry_files(&j->license, j->source_dir, j->args->out, j->args->force, false, &j->carried, &j->arena, f);
     if (bad)
         return job_blame(j, f);
     if (j->args->json)
