@@ -109,6 +109,8 @@ install: $(BANTAM)
 	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	./$(BANTAM) help man > $(DESTDIR)$(PREFIX)/share/man/man1/bantam.1
+	for c in $$(sed -n 's/^ROW(\(.*\))$$/\1/p' tools/commands.def); do \
+	    ./$(BANTAM) help man $$c > $(DESTDIR)$(PREFIX)/share/man/man1/bantam-$$c.1; done
 	./$(BANTAM) help bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/bantam
 	./$(BANTAM) help zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_bantam
 

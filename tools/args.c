@@ -393,32 +393,48 @@ static void print_roff(FILE *to, const char *text)
     fputc('\n', to);
 }
 
-void args_print_man(FILE *to)
+static void print_man_option(FILE *to, const struct option *o)
+{
+    char head[48];
+
+    option_head(o, head, sizeof head);
+    fprintf(to, ".TP\n.B %s", o->letter ? "" : "\\&");
+    for (const char *p = head + strspn(head, " "); *p; p++)
+        fprintf(to, *p == '-' ? "\\-" : "%c", *p);
+    fprintf(to, o->value ? " \\fI%s\\fR\n" : "\n", o->value);
+    print_roff(to, o->about);
+}
+
+static const char exit_status[] = ".SH EXIT STATUS\n0 done; 1 the command said no; 2 wrong usage; 3 the input is malformed, unsupported or\n"
+                                  "inconsistent; 4 the system failed.\n";
+
+static void print_man_overview(FILE *to)
 {
     fprintf(to, ".TH BANTAM 1 \"\" \"bantam %s\"\n.SH NAME\nbantam \\- convert, quantize, verify and inspect language models\n"
                 ".SH SYNOPSIS\n.B bantam\n.I COMMAND MODEL\n[\\fIOPTION\\fR]...\n.SH COMMANDS\n", BANTAM_VERSION);
     for (size_t i = 0; commands[i]; i++) {
-        const struct command *c = commands[i];
-
-        fprintf(to, ".SS \"%s %s\"\n", c->name, c->operands);
-        print_roff(to, c->detail);
-        for (size_t k = 0; k < NOPTIONS; k++) {
-            const struct option *o = &options[k];
-            char head[48];
-
-            if (!takes(c, o) || in_list(everywhere, o->name))
-                continue;
-            option_head(o, head, sizeof head);
-            fputs(".TP\n", to);
-            fprintf(to, ".B %s%s", o->letter ? "" : "\\&", "");
-            for (const char *p = head + strspn(head, " "); *p; p++)
-                fprintf(to, *p == '-' ? "\\-" : "%c", *p);
-            fprintf(to, o->value ? " \\fI%s\\fR\n" : "\n", o->value);
-            print_roff(to, o->about);
-        }
+        fprintf(to, ".TP\n.BR bantam\\-%s (1)\n", commands[i]->name);
+        print_roff(to, commands[i]->about);
     }
-    fputs(".SH EXIT STATUS\n0 done; 1 the command said no; 2 wrong usage; 3 the input is malformed, unsupported or\n"
-          "inconsistent; 4 the system failed.\n", to);
+    fputs(exit_status, to);
+}
+
+void args_print_man(FILE *to, const struct command *c)
+{
+    if (!c) {
+        print_man_overview(to);
+        return;
+    }
+    fprintf(to, ".TH BANTAM\\-%s 1 \"\" \"bantam %s\"\n.SH NAME\nbantam\\-%s \\- ", c->name, BANTAM_VERSION, c->name);
+    print_roff(to, c->about);
+    fprintf(to, ".SH SYNOPSIS\n.B bantam %s\n.I %s\n[\\fIOPTION\\fR]...\n.SH DESCRIPTION\n", c->name, c->operands);
+    print_roff(to, c->detail);
+    fputs(".SH OPTIONS\n", to);
+    for (size_t k = 0; k < NOPTIONS; k++)
+        if (takes(c, &options[k]))
+            print_man_option(to, &options[k]);
+    fputs(exit_status, to);
+    fputs(".SH SEE ALSO\n.BR bantam (1)\n", to);
 }
 
 void args_print_completion(FILE *to, const char *shell)

@@ -69,7 +69,7 @@ extern const struct command *const commands[];      /* NULL-terminated; bantam.c
 int args_parse(struct args *a, int argc, char **argv, const struct command **c, struct fail *f);
 
 void args_print_usage(FILE *, const struct command *);     /* NULL: the overview */
-void args_print_man(FILE *);                               /* bantam(1) */
+void args_print_man(FILE *, const struct command *);       /* bantam-COMMAND(1); NULL: bantam(1), the overview */
 void args_print_completion(FILE *, const char *shell);     /* "bash" or "zsh" */
 
 #endif

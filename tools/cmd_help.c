@@ -22,21 +22,30 @@ static void print_licenses(void)
     }
 }
 
-static int run_help(struct args *a, struct fail *f)
+static const struct command *command_named(const char *name)
 {
-    const char *what = a->operand.n ? a->operand.item[0] : NULL;
     const struct command *const *c = commands;
 
-    while (what && *c && strcmp((*c)->name, what) != 0)
+    while (name && *c && strcmp((*c)->name, name) != 0)
         c++;
-    if (!what || *c)
-        args_print_usage(stdout, what ? *c : NULL);
+    return name ? *c : NULL;
+}
+
+static int run_help(struct args *a, struct fail *f)
+{
+    const char *what = a->operand.n ? a->operand.item[0] : NULL, *of = a->operand.n > 1 ? a->operand.item[1] : NULL;
+    const struct command *c = command_named(what);
+
+    if (of && (strcmp(what, "man") != 0 || !command_named(of)))
+        return fail(f, FAIL_USAGE, strcmp(what, "man") == 0 ? "there is no command '%s'" : "'%s' is one word too many", of);
+    if (!what || c)
+        args_print_usage(stdout, c);
     else if (strcmp(what, "types") == 0)
         print_recipes();
     else if (strcmp(what, "licenses") == 0)
         print_licenses();
     else if (strcmp(what, "man") == 0)
-        args_print_man(stdout);
+        args_print_man(stdout, command_named(of));
     else if (strcmp(what, "bash") == 0 || strcmp(what, "zsh") == 0)
         args_print_completion(stdout, what);
     else
@@ -49,7 +58,7 @@ static const char *const no_options[] = { NULL };
 const struct command command_help = {
     .name = "help", .operands = "[COMMAND]", .about = "this overview, all about one command, or the list of types",
     .detail = "Prints the overview or a command's options. 'bantam help types' lists what --type takes, 'bantam help licenses'\n"
-              "the licenses whose texts or terms are known. 'bantam help man' prints the\n"
-              "manual page in roff, 'bantam help bash' and 'bantam help zsh' the completions; 'make install' puts them in place.",
-    .options = no_options, .max_operands = 1, .run = run_help
+              "the licenses whose texts or terms are known. 'bantam help man [COMMAND]' prints a manual page in roff, 'bantam help bash'\n"
+              "and 'bantam help zsh' the completions; 'make install' puts them in place.",
+    .options = no_options, .max_operands = 2, .run = run_help
 };
