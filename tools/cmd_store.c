@@ -1,5 +1,6 @@
 /* cmd_store.c - registers a finished GGUF with a local runtime, so that Ollama, LM Studio or Jan lists it. */
 #include "convert/chat.h"
+#include "convert/evidence.h"
 #include "convert/recipe.h"
 #include "formats/file.h"
 #include "formats/store.h"
@@ -8,7 +9,6 @@
 #include "tools/commands.h"
 #include "tools/report.h"
 
-#include <fnmatch.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -39,18 +39,12 @@ static void count_bytes(void *ctx, uint64_t n)
 /* What lies beside the model and speaks of its license. */
 static void find_licenses(struct storing *s)
 {
-    static const char *const patterns[] = { "LICENSE*", "LICENCE*", "NOTICE*", "COPYING*", "*USE_POLICY*" };
     struct arena *a = &s->args->arena;
-    const char *dir = path_dir(a, s->m->path);
-    size_t n;
-    const char **name = dir_names(dir, a, &n);
+    const char *dir = path_dir(a, s->m->path), **name;
+    size_t n = evidence_files(dir, evidence_stem(s->m->path, a), &name, a);
 
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < sizeof patterns / sizeof *patterns; k++)
-            if (fnmatch(patterns[k], name[i], 0) == 0 && !path_is_dir(path_join(a, dir, name[i])) && s->nlicenses < MOST_LICENSES) {
-                s->license[s->nlicenses++] = path_join(a, dir, name[i]);
-                break;
-            }
+    for (size_t i = 0; i < n && s->nlicenses < MOST_LICENSES; i++)
+        s->license[s->nlicenses++] = path_join(a, dir, name[i]);
 }
 
 static int needs_one_file(const struct storing *s, const char *runtime, struct fail *f)
