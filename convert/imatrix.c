@@ -181,6 +181,19 @@ static void read_datasets(struct imatrix *m, const struct meta *meta)
         list[i] = arena_strdup(&m->arena, ((const struct meta_string *)v->a.items)[i].s);
 }
 
+/* "NAME[expert]=tokens" each, in the key that bantam imatrix --min-tokens writes (verify/sums.h); of an unknown entry: no matter. */
+static void read_starved(struct reading *r, const struct meta *meta)
+{
+    const struct meta_value *v = meta_get(meta, "bantam.imatrix.starved");
+
+    for (uint64_t i = 0; v && v->type == META_ARRAY && v->a.type == META_STRING && i < v->a.n; i++) {
+        const char *text = ((const struct meta_string *)v->a.items)[i].s, *end = strrchr(text, '[');
+        int64_t at = end ? name_index_find(&r->seen, arena_copy(&r->m->arena, text, (size_t)(end - text))) : -1;
+        if (at >= 0 && r->m->entry[at].nstarved < r->m->entry[at].nmatrices)
+            r->m->entry[at].nstarved++;
+    }
+}
+
 static int read_gguf(struct reading *r, struct model *g)
 {
     static const char suffix[] = ".in_sum2";
@@ -201,6 +214,7 @@ static int read_gguf(struct reading *r, struct model *g)
     m->nchunks = meta_u64(&g->meta, "imatrix.chunk_count", 0);
     m->chunk_size = meta_u64(&g->meta, "imatrix.chunk_size", 0);
     read_datasets(m, &g->meta);
+    read_starved(r, &g->meta);
     return 0;
 }
 
@@ -314,6 +328,8 @@ static const float *weights_of(struct matching *g, const struct imatrix_entry *e
     }
     if (unseen)
         remark(g, IMATRIX_UNSEEN, t->name, unseen, e->nmatrices);
+    if (e->nstarved)
+        remark(g, IMATRIX_STARVED, t->name, e->nstarved, e->nmatrices);
     if (zeros)
         remark(g, IMATRIX_ZERO, t->name, zeros, n);
     return w;
@@ -395,6 +411,7 @@ const char *imatrix_remark_text(enum imatrix_remark_kind kind)
         [IMATRIX_ABSENT] = "not in the matrix, encoded without importance",
         [IMATRIX_LENGTH] = "of another length, not used",
         [IMATRIX_UNSEEN] = "experts that saw no token, encoded without importance",
+        [IMATRIX_STARVED] = "experts saw too few tokens, their importance is shrunk towards the others'",
         [IMATRIX_ZERO] = "columns never saw anything but zeros: where a whole group is, some encodings erase it",
     };
 

@@ -14,6 +14,7 @@ struct imatrix_entry {
     uint64_t ncolumns;
     const float *sum;           /* nmatrices rows of ncolumns: sums of squared inputs; .dat: means of them, times count[0] */
     const int64_t *count;       /* per matrix: tokens it has seen; .dat: calls */
+    uint64_t nstarved;          /* matrices that the file calls starved: their sums are shrunk towards the others' mean */
 };
 
 struct imatrix {
@@ -43,6 +44,8 @@ enum imatrix_remark_kind {
     IMATRIX_ABSENT,             /* a tensor that is encoded without importance, the matrix not having any */
     IMATRIX_LENGTH,             /* the embeddings' entry has another length and is not used */
     IMATRIX_UNSEEN,             /* n of the tensor's experts saw no token: all their columns count the same */
+    IMATRIX_STARVED,            /* n of the tensor's experts saw so few tokens that bantam imatrix made their columns more like the
+                                 * others' */
     IMATRIX_ZERO,               /* n of the tensor's columns never saw anything but zeros. Where all that share a scale did,
                                  * half of the encodings turn them into zeros: llama-quantize's bytes, harmless for dead inputs */
 };

@@ -1,6 +1,8 @@
 /* args.c - option rows, and the parser, help, man page and completions that are made of them. */
 #include "tools/args.h"
 
+#include "convert/recipe.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -437,6 +439,40 @@ void args_print_man(FILE *to, const struct command *c)
     fputs(".SH SEE ALSO\n.BR bantam (1)\n", to);
 }
 
+/* What completes a value, by what stands for it in help: words, or NULL for the names of all types. */
+static const struct completed {
+    const char *value, *words;
+} completed[] = { { "TYPE", NULL }, { "FORMAT", "gguf safetensors" }, { "WHEN", "always never auto" } };
+
+/* "--type|-t|--output-type" of all options with that value. */
+static void print_options_of(FILE *to, const char *value)
+{
+    const char *between = "";
+
+    for (size_t k = 0; k < NOPTIONS; k++)
+        if (options[k].value && strcmp(options[k].value, value) == 0) {
+            fprintf(to, "%s--%s", between, options[k].name);
+            if (options[k].letter)
+                fprintf(to, "|-%c", options[k].letter);
+            between = "|";
+        }
+}
+
+/* Types are known in any letter case, and completed in that of the list. */
+static void print_value_completion(FILE *to)
+{
+    fputs("  local prev=${COMP_WORDS[COMP_CWORD-1]}\n  [ \"$prev\" = = ] && prev=${COMP_WORDS[COMP_CWORD-2]}\n  case $prev in\n", to);
+    for (size_t i = 0; i < sizeof completed / sizeof *completed; i++) {
+        fputs("    ", to);
+        print_options_of(to, completed[i].value);
+        fprintf(to, ") COMPREPLY=($(compgen -W '%s", completed[i].words ? completed[i].words : "");
+        for (size_t k = 0; !completed[i].words && k < recipe_count(); k++)
+            fprintf(to, " %s", recipe_at(k)->name);
+        fputs(completed[i].words ? "' -- \"$cur\")); return;;\n" : "' -- \"$(printf %s \"$cur\" | tr a-z A-Z)\")); return;;\n", to);
+    }
+    fputs("  esac\n", to);
+}
+
 void args_print_completion(FILE *to, const char *shell)
 {
     fputs(strcmp(shell, "zsh") == 0 ? "#compdef bantam\nautoload -U +X bashcompinit && bashcompinit\n"
@@ -452,7 +488,9 @@ void args_print_completion(FILE *to, const char *shell)
                 fprintf(to, "--%s ", options[k].name);
         fputs("';;\n", to);
     }
-    fputs("  esac; fi\n  case $cur in\n    -*) ;;\n"
+    fputs("  esac; fi\n", to);
+    print_value_completion(to);
+    fputs("  case $cur in\n    -*) ;;\n"
           "    *) [ \"$COMP_CWORD\" = 1 ] || { COMPREPLY=($(compgen -f -- \"$cur\")); return; };;\n  esac\n"
           "  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\ncomplete -o filenames -F _bantam bantam\n", to);
 }

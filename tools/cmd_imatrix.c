@@ -100,6 +100,25 @@ static const char *state_path(struct args *a)
     return stat(a->out, &st) == 0 && !S_ISREG(st.st_mode) ? NULL : arena_printf(&a->arena, "%s.part.journal", a->out);
 }
 
+/* As collect(). Two runs that write to one name would take up each other's state: OUT.part is locked meanwhile. */
+static int collect_alone(const struct args *a, struct model *m, const struct vocab *v, const char *text, size_t nbytes,
+                         const struct collect_options *options, struct sums *s, uint64_t *resumed, struct fail *f)
+{
+    struct arena tmp = {0};
+    struct output lock = {0};
+    int bad = options->state ? output_open(&lock, a->out, 0, false, &tmp, f) : 0;
+
+    if (!bad) {
+        bad = collect(m, v, text, nbytes, options, s, resumed, f);
+        if (bad && options->state)
+            unlink(lock.part);
+    }
+    if (options->state)
+        output_abandon(&lock);
+    arena_release(&tmp);
+    return bad;
+}
+
 static int compute(struct args *a, struct model *m, struct vocab *found, struct sums *s, struct made *r, struct fail *f)
 {
     struct meter meter;
@@ -116,7 +135,7 @@ static int compute(struct args *a, struct model *m, struct vocab *found, struct 
     if (!text)
         return -1;
     meter_start(&meter, a, "observing");
-    bad = collect(m, v, text, nbytes, &options, s, &r->resumed, f);
+    bad = collect_alone(a, m, v, text, nbytes, &options, s, &r->resumed, f);
     meter_end(&meter);
     if (bad)
         return -1;

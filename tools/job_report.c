@@ -38,7 +38,8 @@ static struct substituted find_substituted(const struct job *j)
 
 static const char *const remark_keys[] = {
     [IMATRIX_UNKNOWN] = "unknown", [IMATRIX_ABSENT] = "absent", [IMATRIX_LENGTH] = "other_length",
-    [IMATRIX_UNSEEN] = "unseen_experts", [IMATRIX_ZERO] = "zero_columns"
+    [IMATRIX_UNSEEN] = "unseen_experts", [IMATRIX_STARVED] = "starved_experts",
+    [IMATRIX_ZERO] = "zero_columns"
 };
 
 static cJSON *imatrix_json(const struct job *j)

@@ -137,6 +137,30 @@ TEST(sums_file_and_back)
     leave_folder();
 }
 
+TEST(starved_experts_are_read_back)
+{
+    struct sums s = { .chunks = 3, .context = 4 };
+    struct arena a = {0};
+    struct fail f = {0};
+    struct imatrix *x;
+    struct starved *starved;
+    size_t n;
+
+    in_fresh_folder();
+    experts(&s);
+    sums_entry(&s, "blk.10.attn_q.weight", 1, 3)->count[0] = 12;
+    starved = sums_starved(&s, 4, &a, &n);
+    CHECK(sums_write(&s, path, starved, n, 4, &f) == 0);
+    x = imatrix_open(path, &f);
+    CHECK(x != NULL);
+    CHECK_U64(x->entry[0].nstarved, 0);
+    CHECK_U64(x->entry[1].nstarved, 2);
+    imatrix_close(x);
+    sums_release(&s);
+    arena_release(&a);
+    leave_folder();
+}
+
 TEST(sums_that_are_not_finite_are_refused)
 {
     struct sums s = {0};

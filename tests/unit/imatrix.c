@@ -85,6 +85,25 @@ TEST(imatrix_weights_are_means)
     }
 }
 
+TEST(imatrix_names_starved_experts)
+{
+    struct arena a = {0};
+    struct fail f = {0};
+    struct imatrix *m = golden("imatrix/experts.gguf", &f);
+    struct toy *toy = toy_of_two();
+    struct imatrix_match match;
+
+    CHECK(m);
+    m->entry[0].nstarved = 2;
+    CHECK(imatrix_match(m, &toy->base, all_become(&toy->base, &a), NULL, &match, &a, &f) == 0);
+    CHECK_U64(match.nremarks, 3);
+    CHECK(match.remark[1].kind == IMATRIX_STARVED && match.remark[1].n == 2 && match.remark[1].of == 3);
+    CHECK_STR(match.remark[1].name, "blk.0.ffn_up_exps.weight");
+    imatrix_close(m);
+    model_close(&toy->base);
+    arena_release(&a);
+}
+
 TEST(imatrix_is_compared_with_the_model)
 {
     struct arena a = {0};
