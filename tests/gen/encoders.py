@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tiny encoders in sentence-transformers' layout, what llama.cpp's convert_hf_to_gguf.py makes of them, and transformers' vectors.
 
-usage: encoders.py LLAMA_CPP_DIR    (needs torch, transformers, tokenizers, safetensors, gguf)
+usage: encoders.py LLAMA_CPP_DIR [NAME...]    (needs torch, transformers, tokenizers, safetensors, gguf)
 Writes tests/golden/encoder/NAME/..., NAME.gguf (--outtype f32), NAME.ids (token ids, a text a line), NAME.vectors (float32, a text a row: pooled
 and of length 1) and NAME.hidden (float32: the last layer of the first text). All of texts.txt, a text a line."""
 import importlib, json, os, runpy, shutil, sys
@@ -67,6 +67,8 @@ MODELS = {
     'classifier': ('BertForSequenceClassification', SMALL | dict(num_hidden_layers=3, intermediate_size=40, hidden_act='gelu_new',
                    id2label={0: 'good', 1: 'bad', 2: 'other'}, label2id={'good': 0, 'bad': 1, 'other': 2}), torch.bfloat16, True, 'json', None, None,
                    '6KB', None),
+    'distil': ('DistilBertForMaskedLM', dict(dim=16, n_layers=2, n_heads=2, hidden_dim=24, max_position_embeddings=24), torch.float32, True, 'json', 'mean',
+               None, None, None),
 }
 
 
@@ -75,7 +77,7 @@ def make(name, cls, settings, dtype, lowercase, files, pooling, longest, shard, 
     shutil.rmtree(path, ignore_errors=True)
     torch.manual_seed(sum(map(ord, name)))
     t = wordpiece(lowercase)
-    m = getattr(T, cls)(T.BertConfig(vocab_size=t.get_vocab_size() + 3, **settings)).to(dtype)
+    m = getattr(T, cls)(getattr(T, cls.split('For')[0].removesuffix('Model') + 'Config')(vocab_size=t.get_vocab_size() + 3, **settings)).to(dtype)
     with torch.no_grad():
         for p in m.parameters():
             p.add_((0.3 * torch.randn(p.shape)).to(dtype))
@@ -107,8 +109,10 @@ def reference(path, pooling, longest):
 
 
 def convert(path, files):
+    arguments = sys.argv
     sys.argv = ['convert_hf_to_gguf.py', path, '--outfile', path + '.gguf', '--outtype', 'f32']
     runpy.run_path(os.path.join(CPP, 'convert_hf_to_gguf.py'), run_name='__main__')
+    sys.argv = arguments
 
 
 sys.path.insert(0, CPP)
@@ -116,5 +120,5 @@ base = importlib.import_module('conversion.base')
 base.TextModel.get_vocab_base_pre = lambda self, tokenizer: 'jina-v2-en'        # as for bert-base-uncased's own vocabulary
 os.makedirs(OUT, exist_ok=True)
 open(os.path.join(OUT, 'texts.txt'), 'w').write('\n'.join(TEXTS) + '\n')
-for name, settings in MODELS.items():
-    make(name, *settings)
+for name in sys.argv[2:] or list(MODELS):
+    make(name, *MODELS[name])
