@@ -106,11 +106,12 @@ static bool is_license_text(const struct text_finding *f)
 static void conclude_text(struct evidence *e)
 {
     const struct text_finding *best = NULL;
-    bool several = false;
+    bool several = false, altered = false;
 
     for (size_t i = 0; i < e->text->nfindings; i++) {
         const struct text_finding *f = &e->text->finding[i];
 
+        altered |= f->match == TEXT_ALTERED;
         if (is_license_text(f)) {
             several |= best && best->license != f->license;
             best = best && best->match <= f->match ? best : f;
@@ -122,7 +123,8 @@ static void conclude_text(struct evidence *e)
         return;
     }
     if (best) {
-        bool clean = best->match != TEXT_ALTERED && e->text->extra < MOST_EXTRA;
+        /* what a gate says beside the license is about the gate */
+        bool clean = best->match != TEXT_ALTERED && ((e->text->extra < MOST_EXTRA && !altered) || e->place == PLACE_GATE);
 
         e->license = best->license;
         e->level = !clean ? LEVEL_ALTERED : best->match == TEXT_EXACT ? LEVEL_EXACT : LEVEL_PHRASES;
@@ -186,12 +188,15 @@ static void read_file(struct evidence_list *list, struct arena *a, enum evidence
 
 static bool is_license_file(const char *name)
 {
-    static const char *const patterns[] = { "LICEN[SC]E*", "NOTICE*", "COPYING*", "*USE?POLICY*", "UNLICENSE*", "*[-_.]LICEN[SC]E", "*[-_.]LICEN[SC]E.*", NULL };
+    static const char *const patterns[] = { "LICEN[SC]E*", "NOTICE*", "COPYING*", "*USE?POLICY*", "UNLICENSE*", "*[-_. ]LICEN[SC]E*", "EULA*", "TERMS?OF?USE*", NULL },
+                      *const code[] = { ".part", ".json", ".py", ".c", ".h", ".sh", ".yml", ".yaml", ".js", ".gguf", ".safetensors", NULL };
+    bool is = false;
 
     for (size_t i = 0; patterns[i]; i++)
-        if (fnmatch(patterns[i], name, FNM_CASEFOLD) == 0)
-            return !ends_with(name, ".part") && !ends_with(name, ".json") && !ends_with(name, ".py");
-    return false;
+        is |= fnmatch(patterns[i], name, FNM_CASEFOLD) == 0;
+    for (size_t i = 0; code[i]; i++)
+        is &= !ends_with(name, code[i]);
+    return is;
 }
 
 static int by_name(const void *a, const void *b)
@@ -202,7 +207,7 @@ static int by_name(const void *a, const void *b)
 /* "model.Q4_K_M.LICENSE" belongs to model.Q4_K_M.gguf and to no other model beside it. */
 static bool is_foreign(const char *name, const char *stem)
 {
-    static const char *const kinds[] = { "LICEN[SC]E*", "NOTICE*", "COPYING*", "*USE?POLICY*", NULL };
+    static const char *const kinds[] = { "LICEN[SC]E*", "NOTICE*", "COPYING*", "*USE?POLICY*", "* LICEN[SC]E*", "EULA*", "TERMS?OF?USE*", NULL };
     size_t n = stem ? strlen(stem) : 0;
 
     if (n && strncmp(name, stem, n) == 0 && name[n] == '.')

@@ -95,7 +95,8 @@ static const struct evidence *decisive(const struct evidence_list *v, bool *seve
             continue;
         } else if (!e->license || !best->license || !agree(e->license, best->license)) {
             *several = true;
-        } else if (e->level > best->level || strcmp(best->license->id, "openrail") == 0) {
+        } else if (e->level > best->level || strcmp(best->license->id, "openrail") == 0 ||
+                   (e->level == best->level && e->place == PLACE_FILE && best->place != PLACE_FILE)) {
             best = e;
         }
     }
@@ -145,6 +146,15 @@ static int strictest_first(const void *a, const void *b)
     return d ? d : strcmp(x->license->id, y->license->id);
 }
 
+/* "apache-2.0,mit", "Apache-2.0 OR MIT": each of them is a candidate. */
+static void oblige_all(struct licensing *l, const struct evidence *e, struct arena *a)
+{
+    char *rest = arena_strdup(a, e->says);
+
+    for (char *word; (word = strsep(&rest, ", ()")) != NULL; )
+        oblige(l, *word ? license_named(word) : NULL, e->where, LICENSE_CONFIRMED, true);
+}
+
 static void find_obligations(struct licensing *l, struct arena *a)
 {
     const struct evidence_list *v = &l->evidence;
@@ -161,6 +171,9 @@ static void find_obligations(struct licensing *l, struct arena *a)
             for (size_t k = 0; e->text && !e->aside && e->level == LEVEL_ALTERED && !e->license && k < e->text->nfindings; k++)
                 oblige(l, e->text->finding[k].license, e->where, LICENSE_CONFIRMED, true);
         }
+    for (size_t i = 0; i < v->n && !l->license; i++)
+        if (v->item[i].says && !v->item[i].license && !v->item[i].aside)
+            oblige_all(l, &v->item[i], a);
     for (size_t i = 0; i < v->nparents; i++)
         if (v->parent[i].license)
             oblige(l, v->parent[i].license, arena_printf(a, "base model %s", v->parent[i].id), v->parent[i].sure, false);

@@ -190,18 +190,23 @@ static struct likeness likeness_of(struct match *m, const struct license_print *
     return best;
 }
 
-/* The likest known text of a license: the license itself, not its policy or appendix. */
-static struct likeness likest(struct match *m, const char *license)
+/* The likest known text of a license's `part`. */
+static struct likeness likest_part(struct match *m, const char *license, const char *part)
 {
     struct likeness best = {0};
 
     for (size_t i = 0; i < license_print_count(); i++)
-        if (strcmp(license_print_at(i)->license, license) == 0 && strcmp(license_print_at(i)->part, "license") == 0) {
+        if (strcmp(license_print_at(i)->license, license) == 0 && strcmp(license_print_at(i)->part, part) == 0) {
             struct likeness one = likeness_of(m, license_print_at(i));
 
             best = one.dice > best.dice ? one : best;
         }
     return best;
+}
+
+static struct likeness likest(struct match *m, const char *license)
+{
+    return likest_part(m, license, "license");
 }
 
 /* ---- places ---- */
@@ -269,6 +274,39 @@ static void find_changes(struct match *m, const struct license_print *p, size_t 
     }
     for (uint32_t i = 0; i < p->nclauses; i++)
         f->missing += !seen[i];
+}
+
+/* The policy or appendix that goes with a license found, in other words than known: part of it all the same. */
+static void find_parts_of(struct match *m)
+{
+    size_t n;
+
+    for (size_t i = 0; i < license_print_count(); i++) {
+        const struct license_print *p = license_print_at(i);
+        const struct license *l = license_named(p->license);
+        bool here = false, had = strcmp(p->part, "license") == 0;
+        struct likeness like;
+
+        n = m->r->nfindings;
+        for (size_t k = 0; k < n; k++) {
+            here |= m->r->finding[k].license == l;
+            had |= m->r->finding[k].license == l && strcmp(m->r->finding[k].part, p->part) == 0;
+        }
+        if (!l || !here || had)
+            continue;
+        like = likest_part(m, p->license, p->part);
+        if (like.dice >= 0.6 && !memchr(m->known + like.first, true, like.end - like.first)) {
+            struct text_finding *f = add_finding(m, l, p->part, TEXT_ALTERED, like.first, like.end - like.first);
+
+            if (f) {
+                f->similarity = like.dice < 0.999 ? like.dice : 0.999;
+                f->revision = like.print->revision;
+                find_changes(m, like.print, like.first, like.end, f);
+            }
+            memset(m->known + like.first, true, like.end - like.first);
+            memset(m->sample, 0, sizeof m->sample);
+        }
+    }
 }
 
 /* ---- phrases ---- */
@@ -513,6 +551,8 @@ struct text_report *license_text_recognize(const char *text, size_t nbytes, stru
     if (!m.w.n)
         return m.r;
     find_exact(&m);
+    if (m.r->nfindings && memchr(m.known, false, m.w.n))
+        find_parts_of(&m);
     if (memchr(m.known, false, m.w.n))
         find_by_phrases(&m);
     if (!m.r->nfindings)

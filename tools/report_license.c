@@ -194,7 +194,7 @@ static const char *finding_text(const struct text_finding *f, struct arena *a)
     switch (f->match) {
     case TEXT_EXACT: return arena_printf(a, "line %zu: %s of %s, word for word%s", f->line, part, f->license->id, rev);
     case TEXT_PHRASES: return arena_printf(a, "line %zu: phrases of %s; score: phrases only, the text was not at hand", f->line, f->license->id);
-    case TEXT_ALTERED: return arena_printf(a, "line %zu: %s with changes, similarity %.1f %%%s, %zu known clause%s not found", f->line, f->license->id,
+    case TEXT_ALTERED: return arena_printf(a, "line %zu: %s of %s with changes, similarity %.1f %%%s, %zu known clause%s not found", f->line, part, f->license->id,
                                            100 * f->similarity, rev, f->missing, f->missing == 1 ? "" : "s");
     default: return arena_printf(a, "line %zu: speaks of %s%s", f->line, f->license->id, strcmp(f->part, "notice") == 0 ? ", in the words of its notice" : "");
     }
