@@ -64,9 +64,9 @@ struct tag {
 
 static struct tag tag_of(const struct license *l, const char *id)
 {
-    bool other = l && strcmp(l->hub, "other") == 0;
-
-    return (struct tag){ l ? l->hub : id, other ? l->id : NULL, l ? l->link : NULL };
+    if (!l)
+        return (struct tag){ .id = id };
+    return (struct tag){ l->hub, strcmp(l->hub, "other") == 0 ? l->id : NULL, l->link };
 }
 
 static void set_tag(struct model *m, struct tag t)

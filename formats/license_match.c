@@ -2,27 +2,24 @@
  *
  * Versions of one license differ by a line, so that similarity alone never decides: a text is a license when every word is
  * that license's, or when it holds the phrases that only that version has; otherwise its relatives are named. */
-#include "formats/license_text.h"
+#include "formats/license_match.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_FINDINGS = 32, MOST_PLACES = 8, MOST_CLAUSE = 400, SHIFTS = 8, HEADS = 512 };
+enum { MOST_FINDINGS = 32, HEADS = 512 };
 
 struct hit {
     const struct license_print *print;
     size_t first;
 };
 
-struct match {
-    struct license_words w;
-    bool *known;                        /* of each word: is it part of a text that was recognized? */
-    uint32_t *sample[SHIFTS];           /* of this text, in its order, and the word where each begins */
-    uint32_t *sample_at[SHIFTS];
-    size_t nsamples[SHIFTS];
-    struct text_report *r;
-    struct arena *a, tmp;               /* tmp: for one comparison */
-};
+static bool any_known(const struct match *m, size_t first, size_t end)
+{
+    while (first < end && !m->known[first])
+        first++;
+    return first < end;
+}
 
 static struct text_finding *add_finding(struct match *m, const struct license *l, const char *part, enum text_match match,
                                         size_t first, size_t n)
@@ -96,7 +93,7 @@ static void find_exact(struct match *m)
         const struct license_print *p = hit[i].print;
         struct text_finding *f;
 
-        if (memchr(m->known + hit[i].first, true, p->nwords))
+        if (any_known(m, hit[i].first, hit[i].first + p->nwords))
             continue;
         memset(m->known + hit[i].first, true, p->nwords);
         if ((f = add_finding(m, license_named(p->license), p->part, TEXT_EXACT, hit[i].first, p->nwords)) != NULL) {
@@ -104,176 +101,6 @@ static void find_exact(struct match *m)
             f->revision = p->revision;
         }
     }
-}
-
-/* ---- similarity ---- */
-
-static void take_samples(struct match *m, unsigned shift)
-{
-    size_t n = 0;
-
-    if (m->sample[shift])
-        return;
-    m->sample[shift] = arena_raw(m->a, (m->w.n + 1) * sizeof **m->sample);
-    m->sample_at[shift] = arena_raw(m->a, (m->w.n + 1) * sizeof **m->sample_at);
-    for (size_t i = 0; i + LICENSE_SHINGLE <= m->w.n; i++)
-        if (!m->known[i] && license_sample_of(&m->w, i, shift, &m->sample[shift][n]))
-            m->sample_at[shift][n++] = (uint32_t)i;
-    m->nsamples[shift] = n;
-}
-
-static int by_number(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-/* What of this text is likest to a known one: words [first, end). */
-struct likeness {
-    const struct license_print *print;
-    double dice;
-    size_t first, end;
-};
-
-/* Of the different samples on both sides. */
-static double dice_of(const uint32_t *s, size_t n, const struct license_print *p, struct arena *tmp)
-{
-    uint32_t *mine = arena_raw(tmp, n * sizeof *mine);
-    size_t different = 0, shared = 0;
-
-    memcpy(mine, s, n * sizeof *mine);
-    qsort(mine, n, sizeof *mine, by_number);
-    for (size_t i = 0; i < n; i++)
-        if (!i || mine[i] != mine[i - 1]) {
-            different++;
-            shared += bsearch(&mine[i], p->sample, p->nsamples, sizeof *mine, by_number) != NULL;
-        }
-    return 2 * (double)shared / (double)(different + p->nsamples);
-}
-
-/* The stretch of about the known text's length that shares most samples with it, and their Dice coefficient. */
-static struct likeness likeness_of(struct match *m, const struct license_print *p)
-{
-    struct likeness best = { .print = p };
-    const uint32_t *s, *at;
-    size_t n, low = 0, shared = 0, most = 0, from = 0, to = 0, span = p->nwords + p->nwords / 2 + 50;
-    bool *in;
-
-    take_samples(m, p->shift);
-    s = m->sample[p->shift];
-    at = m->sample_at[p->shift];
-    n = m->nsamples[p->shift];
-    if (!n || !p->nsamples)
-        return best;
-    arena_reset(&m->tmp);
-    in = arena_raw(&m->tmp, n);
-    for (size_t i = 0; i < n; i++)
-        in[i] = bsearch(&s[i], p->sample, p->nsamples, sizeof *s, by_number) != NULL;
-    for (size_t i = 0; i < n; i++) {
-        shared += in[i];
-        while (at[i] - at[low] > span)
-            shared -= in[low++];
-        if (shared > most) {
-            most = shared;
-            from = low;
-            to = i;
-        }
-    }
-    if (!most)
-        return best;
-    while (!in[from])
-        from++;
-    best.dice = dice_of(s + from, to - from + 1, p, &m->tmp);
-    best.first = at[from];
-    best.end = at[to] + LICENSE_SHINGLE;
-    return best;
-}
-
-/* The likest known text of a license's `part`. */
-static struct likeness likest_part(struct match *m, const char *license, const char *part)
-{
-    struct likeness best = {0};
-
-    for (size_t i = 0; i < license_print_count(); i++)
-        if (strcmp(license_print_at(i)->license, license) == 0 && strcmp(license_print_at(i)->part, part) == 0) {
-            struct likeness one = likeness_of(m, license_print_at(i));
-
-            best = one.dice > best.dice ? one : best;
-        }
-    return best;
-}
-
-static struct likeness likest(struct match *m, const char *license)
-{
-    return likest_part(m, license, "license");
-}
-
-/* ---- places ---- */
-
-static const char *excerpt(const struct license_words *w, size_t first, size_t end, struct arena *a)
-{
-    size_t from = w->at[first], n = w->end[end - 1] - from;
-    bool cut = n > MOST_CLAUSE;
-    char *s = arena_copy(a, w->text + from, cut ? MOST_CLAUSE : n), *out = s;
-
-    for (const char *p = s; *p; p++)
-        if ((unsigned char)*p > ' ' || (out > s && out[-1] != ' '))
-            *out++ = (unsigned char)*p > ' ' ? *p : ' ';
-    while (cut && out > s && ((signed char)out[-1] < 0))        /* not in the middle of a character */
-        out--;
-    *out = '\0';
-    return cut ? arena_printf(a, "%s...", s) : s;
-}
-
-static void add_place(struct match *m, struct text_place **list, size_t *n, size_t first, size_t end)
-{
-    if (!*list)
-        *list = arena_array(m->a, struct text_place, MOST_PLACES);
-    if (*n < MOST_PLACES)
-        (*list)[(*n)++] = (struct text_place){ license_words_line(&m->w, first < m->w.n ? first : m->w.n - 1),
-                                               end > first ? excerpt(&m->w, first, end, m->a) : NULL };
-}
-
-static int64_t clause_number(const struct license_print *p, uint32_t hash, int64_t behind)
-{
-    int64_t first = -1;
-
-    for (uint32_t i = 0; i < p->nclauses; i++)
-        if (p->clause[i] == hash) {
-            if ((int64_t)i > behind)
-                return i;
-            first = first < 0 ? (int64_t)i : first;
-        }
-    return first;
-}
-
-/* Clauses of [first, end) that the known text lacks, and where clauses of it are gone. */
-static void find_changes(struct match *m, const struct license_print *p, size_t first, size_t end, struct text_finding *f)
-{
-    bool *seen = arena_alloc(m->a, p->nclauses + 1), changed = false;
-    int64_t before = -1;
-
-    for (size_t i = first, next; i < end; i = next) {
-        uint32_t hash;
-        int64_t k;
-
-        next = license_clause_end(&m->w, i);
-        hash = (uint32_t)(license_words_hash(&m->w, i, next - i) >> 32);
-        k = clause_number(p, hash, before);
-        if (k < 0) {
-            add_place(m, &f->place, &f->nplaces, i, next);
-            changed = true;
-            continue;
-        }
-        if (k > before + 1 && !changed && !seen[k - 1])
-            add_place(m, &f->place, &f->nplaces, i, i);
-        seen[k] = true;
-        before = k;
-        changed = false;
-    }
-    for (uint32_t i = 0; i < p->nclauses; i++)
-        f->missing += !seen[i];
 }
 
 /* The policy or appendix that goes with a license found, in other words than known: part of it all the same. */
@@ -295,7 +122,7 @@ static void find_parts_of(struct match *m)
         if (!l || !here || had)
             continue;
         like = likest_part(m, p->license, p->part);
-        if (like.dice >= 0.6 && !memchr(m->known + like.first, true, like.end - like.first)) {
+        if (like.dice >= 0.6 && !any_known(m, like.first, like.end)) {
             struct text_finding *f = add_finding(m, l, p->part, TEXT_ALTERED, like.first, like.end - like.first);
 
             if (f) {
@@ -370,15 +197,15 @@ static size_t unknown_words(const struct match *m)
 static void take_phrases(struct match *m, const struct license *l, size_t at)
 {
     enum { SHORT_TEXT = 150, MARGIN = 60 };
-    struct likeness like = likest(m, l->id);
+    struct likeness like = likest_part(m, l->id, "license");
     size_t first = like.first, end = like.end;
     struct text_finding *f;
 
     if (like.print && like.dice >= 0.6) {
         while (first && !m->known[first - 1] && !m->w.stop[first - 1] && like.first - first < MARGIN)
             first--;
-        first = first < MARGIN && !memchr(m->known, true, first) ? 0 : first;
-        end = m->w.n - end < MARGIN && !memchr(m->known + end, true, m->w.n - end) ? m->w.n : end;
+        first = first < MARGIN && !any_known(m, 0, first) ? 0 : first;
+        end = m->w.n - end < MARGIN && !any_known(m, end, m->w.n) ? m->w.n : end;
         while (end < m->w.n && !m->known[end] && !m->w.stop[end - 1])
             end++;
         if ((f = add_finding(m, l, like.print->part, TEXT_ALTERED, first, end - first)) == NULL)
@@ -419,7 +246,7 @@ static void find_by_phrases(struct match *m)
         double most = -1;
 
         for (size_t i = 0; i < n; i++) {
-            double dice = likest(m, open[i]->id).dice + (open[i]->over ? 2 : 0);
+            double dice = likest_part(m, open[i]->id, "license").dice + (open[i]->over ? 2 : 0);
 
             if (dice > most) {
                 most = dice;
@@ -514,7 +341,7 @@ static void find_relatives(struct match *m)
     size_t n = 0;
 
     for (size_t i = 0; i < license_count(); i++) {
-        struct likeness like = likest(m, license_at(i)->id);
+        struct likeness like = likest_part(m, license_at(i)->id, "license");
 
         if (like.dice >= 0.2)
             near[n++] = (struct text_relative){ license_at(i), like.print->revision, like.dice };
@@ -551,9 +378,9 @@ struct text_report *license_text_recognize(const char *text, size_t nbytes, stru
     if (!m.w.n)
         return m.r;
     find_exact(&m);
-    if (m.r->nfindings && memchr(m.known, false, m.w.n))
+    if (m.r->nfindings && unknown_words(&m))
         find_parts_of(&m);
-    if (memchr(m.known, false, m.w.n))
+    if (unknown_words(&m))
         find_by_phrases(&m);
     if (!m.r->nfindings)
         find_mentions(&m);
