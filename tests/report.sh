@@ -19,9 +19,11 @@ for page in "$@"; do
     verdict "$name: refers to nothing outside" "$(grep -oiE '(src|href)="?[^#" >][^" >]*|url\([^)]*\)|@import[^;]*|<script[^>]*>' "$page" | head -3)"
     for width in 1280 390; do
         for scheme in light dark; do
+            dark=1
+            [ $scheme = dark ] && dark=0
             picture=$out/$name-$width-$scheme.png
             rm -f "$picture"
-            run --blink-settings=preferredColorScheme=$([ $scheme = dark ] && echo 0 || echo 1) --screenshot="$picture" --window-size=$width,${HEIGHT:-5000} "file://$page"
+            run "--blink-settings=preferredColorScheme=$dark" --screenshot="$picture" "--window-size=$width,${HEIGHT:-5000}" "file://$page"
             verdict "$name, $width, $scheme: a picture" "$([ -s "$picture" ] || echo none)"
             verdict "$name, $width, $scheme: the console is silent" "$(grep -E 'CONSOLE' "$profile/log" | head -3)"
         done

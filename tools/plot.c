@@ -107,14 +107,14 @@ static void put_ticks(struct plot *p, const struct plot_axis *a, bool vertical)
 
     if (a->log) {
         double decades = log10(a->high / a->low), every = ceil(decades / (room > 1 ? room : 1));
-        for (double d = 0; d <= decades + 1e-9; d += every)
-            put_tick(p, a->low * pow(10, d), vertical);
+        for (int i = 0; i * every <= decades + 1e-9; i++)
+            put_tick(p, a->low * pow(10, i * every), vertical);
         return;
     }
     step = nice_step(a->high - a->low, room < 8 ? room : 8);
     step = a->whole && step < 1 ? 1 : step;
-    for (double v = ceil(a->low / step - 1e-9) * step; v <= a->high + 1e-9 * step; v += step)
-        put_tick(p, fabs(v) < 1e-9 * step ? 0 : v, vertical);
+    for (int i = (int)ceil(a->low / step - 1e-9); i <= a->high / step + 1e-9; i++)
+        put_tick(p, i * step, vertical);
 }
 
 void plot_axes(struct plot *p, const struct plot_axis *x, const struct plot_axis *y)

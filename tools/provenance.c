@@ -22,7 +22,7 @@ bool provenance_is_fixed(void)
 static const char *date_text(struct arena *a)
 {
     const char *epoch = getenv("SOURCE_DATE_EPOCH");
-    time_t when = provenance_is_fixed() ? (time_t)strtoll(epoch, NULL, 10) : time(NULL);
+    time_t when = epoch && *epoch ? (time_t)strtoll(epoch, NULL, 10) : time(NULL);
     struct tm tm;
     char text[64] = "";
 

@@ -7,7 +7,6 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { TENSORS_MOST = 20000 };          /* listed; a browser gets slow with more */
 

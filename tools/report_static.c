@@ -5,9 +5,6 @@
 #include "tools/report.h"
 #include "tools/verify_static.h"
 
-#include <inttypes.h>
-#include <math.h>
-
 struct report {
     const struct static_result *result;
     const struct static_check *check;

@@ -2,6 +2,7 @@
 #ifndef BANTAM_VERIFY_STATIC_H
 #define BANTAM_VERIFY_STATIC_H
 
+#include "formats/json.h"
 #include "tools/args.h"
 #include "verify/static.h"
 
@@ -17,6 +18,13 @@ struct static_result {
 
 /* The one operand against --against: the table, the JSON document, the page, and FAIL_NO when anything is damaged. */
 int verify_static(struct args *, struct fail *);
+
+cJSON *static_json(const struct static_result *);
+void static_print(const struct static_result *);       /* a table for people */
+
+/* How many are damaged, missing, extra or of another shape; how many keys differ in what the model does. */
+size_t static_damaged_tensors(const struct static_check *);
+size_t static_damaged_keys(const struct static_check *);
 
 bool static_is_damage(enum static_state);
 const char *static_state_text(enum static_state);       /* "equal byte for byte" */
