@@ -73,6 +73,7 @@ static void declare(struct evidence *e, const char *id, const char *name, const 
     const char *word = id && !says_nothing(id) ? id : name;
 
     e->says = arena_printf(a, "%s%s%s%s%s", id ? id : "", id && name ? ", " : "", name ? name : "", (id || name) && link ? ", " : "", link ? link : "");
+    e->tag = word ? word : id;
     if (word && (strpbrk(word, ",") || strcasestr(word, " or ") || strcasestr(word, " and "))) {
         e->note = "several licenses are declared at once";
         return;

@@ -25,6 +25,7 @@ struct evidence {
     const char *where;          /* the file, relative to the model where it lies beside it */
     const char *field;          /* "general.license", "license", "extra_gated_prompt"; NULL: the whole file */
     const char *says;           /* a value, as written; NULL: a text */
+    const char *tag;            /* of it, what names the license: the id, or where that is "other" the name; NULL: nothing does */
     const struct text_report *text;     /* NULL: a value */
     const char *bytes;          /* of the text */
     size_t nbytes;

@@ -121,8 +121,8 @@ static void conclude(struct licensing *l)
     else if (e)
         l->verdict = e->level == LEVEL_EXACT ? VERDICT_TEXT : e->level == LEVEL_PHRASES ? VERDICT_PHRASES : VERDICT_DECLARED;
     for (size_t i = 0; i < l->evidence.n && !l->declared; i++)
-        if (l->evidence.item[i].says && *l->evidence.item[i].says && !l->evidence.item[i].aside)
-            l->declared = l->evidence.item[i].says;
+        if (l->evidence.item[i].tag && *l->evidence.item[i].tag && !l->evidence.item[i].aside)
+            l->declared = l->evidence.item[i].tag;
 }
 
 /* ---- obligations ---- */
