@@ -23,6 +23,8 @@ struct stream_options {
      * the same ones. `expert` is the matrix of a tensor of rank 3 that these tokens were sent to, otherwise 0. */
     void (*observe)(void *ctx, const struct tensor *t, size_t expert, const float *x, size_t n);
     void (*progress)(void *ctx, size_t tokens);         /* so many more tokens have passed a layer */
+    /* The first group has passed a layer; what came out is not kept yet, so that what is noted here never lacks. Not 0: a failure. */
+    int (*passed)(void *ctx, size_t layer, struct fail *f);
     void *ctx;
     size_t work_nbytes;     /* for decoded weights and the temporaries of a group, as far as one chunk and one panel allow; 0: enough */
 };

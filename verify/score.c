@@ -6,6 +6,7 @@
 #include "verify/digest.h"
 #include "verify/forward.h"
 #include "verify/states.h"
+#include "verify/sums.h"
 #include "quant/isa.h"
 
 #include <math.h>
@@ -27,6 +28,9 @@ struct job {
     size_t nstreams;
     struct budget budget;
     struct states *states;
+    struct tensor_errors *errors;               /* of each candidate */
+    enum { NOTHING, LAYER, OUTPUT } observed;   /* of the original's products */
+    struct sums inputs;                         /* what they were given */
     const char *what;                           /* for progress */
     uint64_t done, total;
     struct arena *arena;
@@ -174,6 +178,64 @@ static int layer_errors(struct job *j, size_t layer, struct fail *f)
     return 0;
 }
 
+/* ---- products: what the errors of weights do to what they are multiplied with ---- */
+
+/* Inputs of the original's products: in a layer those of the first chunk's second half (of experts, of all tokens of the first group),
+ * of the output matrix those of as many scored tokens as a chunk has. */
+static void observe(void *ctx, const struct tensor *t, size_t expert, const float *x, size_t n)
+{
+    struct job *j = ctx;
+    size_t context = j->in->context, half = context / 2, columns = tensor_row(t);
+    struct sums_entry *e = j->observed ? sums_entry(&j->inputs, t->name, t->rank == 3 ? t->shape[0] : 1, columns) : NULL;
+
+    if (!e)
+        return;
+    if (t->rank == 3)
+        sums_add(e, expert, x, n);
+    else if (j->observed == OUTPUT && e->count[0] < context)
+        sums_add(e, 0, x, n < context - e->count[0] ? n : context - e->count[0]);
+    else if (j->observed == LAYER && e->count[0] == 0 && n >= context)
+        sums_add(e, 0, x + half * columns, context - half);
+}
+
+/* Behind the layers' notes. */
+static uint32_t product_key(const struct job *j, size_t candidate, size_t tensor)
+{
+    return (uint32_t)(note_key(j, j->score->nlayers, 0) + tensor * j->models->n + candidate);
+}
+
+static int finish_products(struct job *j, bool note, struct fail *f)
+{
+    const struct score_models *m = j->models;
+    int bad = weights_products(m->original, m->candidate, m->n, &j->inputs, j->errors, f);
+
+    for (size_t k = 0; k < m->n && note && !bad; k++)
+        for (size_t i = 0; i < j->errors[k].n && !bad; i++) {
+            const struct tensor_error *e = &j->errors[k].item[i];
+            if (e->seen && name_index_find(&j->inputs.names, e->name) >= 0)
+                bad = states_note(j->states, product_key(j, k, i), e->product, f);
+        }
+    sums_release(&j->inputs);
+    j->observed = NOTHING;
+    return bad;
+}
+
+static int layer_passed(void *ctx, size_t layer, struct fail *f)
+{
+    struct job *j = ctx;
+
+    (void)layer;
+    return j->observed ? finish_products(j, true, f) : 0;
+}
+
+/* What an earlier run found. */
+static void recall_products(struct job *j)
+{
+    for (size_t k = 0; k < j->models->n; k++)
+        for (size_t i = 0; i < j->errors[k].n; i++)
+            j->errors[k].item[i].seen = states_noted(j->states, product_key(j, k, i), &j->errors[k].item[i].product);
+}
+
 static int run_layers(struct job *j, struct fail *f)
 {
     size_t layers = stream_layers(j->stream[0]);
@@ -185,8 +247,11 @@ static int run_layers(struct job *j, struct fail *f)
     for (size_t k = 0; k < j->nstreams; k++)
         if (stream_embed(j->stream[k], f) != 0)
             return -1;
+    if (states_resumed(j->states))
+        recall_products(j);
     for (size_t i = 0; i < layers; i++) {
-        for (size_t k = 0; k < j->nstreams; k++)
+        j->observed = j->models->n && states_passed(j->states, 0, 0) < i + 2 ? LAYER : NOTHING;
+        for (size_t k = 0; k < j->nstreams; k++, j->observed = NOTHING)
             if (stream_layer(j->stream[k], i, f) != 0)
                 return -1;
         if (layer_errors(j, i, f) != 0 || states_save(j->states, f) != 0)
@@ -248,10 +313,11 @@ static int run_logits(struct job *j, struct fail *f)
     for (size_t k = 0; k < j->models->n; k++)
         j->score->candidate[k].token = arena_array(j->arena, struct token_loss, all);
     begin(j, "tokens", all);
+    j->observed = j->models->n ? OUTPUT : NOTHING;
     for (size_t first = 0; first < all && !bad; first += batch)
         bad = run_batch(j, first, all - first < batch ? all - first : batch, original, candidate, f);
     arena_release(&tmp);
-    return bad;
+    return bad || (j->models->n && finish_products(j, false, f) != 0) ? -1 : 0;
 }
 
 /* ---- all together ---- */
@@ -279,6 +345,8 @@ static int open_streams(struct job *j, struct fail *f)
     j->nstreams = j->models->n + 1;
     j->stream = arena_array(j->arena, struct stream *, j->nstreams);
     for (size_t k = 0; k < j->nstreams; k++) {
+        options.observe = k ? NULL : observe;
+        options.passed = k ? NULL : layer_passed;
         if (!(j->stream[k] = stream_open(model_at(j, k), j->in->token, j->in->nchunks, j->in->context, &options, f)))
             return -1;
         if (k && check_pair(j->stream[0], j->stream[k], f) != 0)
@@ -331,7 +399,7 @@ static int open_states(struct job *j, struct fail *f)
 static int compare_weights(struct job *j, struct fail *f)
 {
     const struct score_models *m = j->models;
-    struct tensor_errors *errors = arena_array(j->arena, struct tensor_errors, m->n);
+    struct tensor_errors *errors = j->errors = arena_array(j->arena, struct tensor_errors, m->n);
 
     if (!m->n)
         return 0;
@@ -370,6 +438,7 @@ int score_run(const struct score_models *models, const struct score_input *in, c
         summarize(&j);
     for (size_t k = 0; k < j.nstreams; k++)
         stream_close(j.stream[k]);
+    sums_release(&j.inputs);
     states_close(j.states, bad && f->kind == FAIL_SYSTEM);      /* after bad input the next run would fail as well */
     s->seconds = now() - start;
     s->peak_nbytes = peak_nbytes();

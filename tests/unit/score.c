@@ -262,6 +262,12 @@ TEST(score_follows_the_definitions)
     CHECK(near(g->rms_delta_p, sqrt(sums.delta_p2 / sums.n), 1e-3));
     CHECK(c->layer_nmse[0] > 0 && c->layer_nmse[1] < 0.01);
     CHECK_STR(c->tensors.item[0].type, "Q8_0");
+    for (size_t i = 0; i < c->tensors.n; i++) {        /* matrices are multiplied with something, other than embeddings */
+        const struct tensor_error *e = &c->tensors.item[i];
+        bool matrix = e->tensor->rank == 2 && strcmp(e->name, "token_embd.weight") != 0;
+        if (e->seen != matrix || (e->seen && !(e->product > e->nmse / 4 && e->product < e->nmse * 4)))
+            test_failed(__FILE__, __LINE__, "'%s': %g in the product, %g in the weights", e->name, e->product, e->nmse);
+    }
     CHECK(c->tensors.item[0].nmse > 0 && c->tensors.item[0].nmse < 1e-4 && c->tensors.item[0].cosine > 0.9999);
     pair_close(&p);
 }
@@ -274,7 +280,7 @@ static void check_same(const struct score *s, const struct candidate_score *x, c
     CHECK(memcmp(x->layer_nmse, y->layer_nmse, s->nlayers * sizeof *x->layer_nmse) == 0);
     CHECK_U64(x->tensors.n, y->tensors.n);
     for (size_t i = 0; i < x->tensors.n; i++)
-        CHECK(x->tensors.item[i].rmse == y->tensors.item[i].rmse && x->tensors.item[i].cosine == y->tensors.item[i].cosine);
+        CHECK(x->tensors.item[i].rmse == y->tensors.item[i].rmse && x->tensors.item[i].product == y->tensors.item[i].product && x->tensors.item[i].cosine == y->tensors.item[i].cosine);
 }
 
 TEST(score_does_not_depend_on_threads)
