@@ -27,7 +27,7 @@ struct piles {
 
 static void add_bytes(struct pile *p, const char *bytes, size_t n, struct arena *a)
 {
-    p->text = arena_grow(a, p->text, &p->cap, p->n + n, 1);
+    p->text = arena_grow(a, p->text, &p->cap, p->n + n + 1, 1);
     memcpy(p->text + p->n, bytes, n);
     p->n += n;
 }
