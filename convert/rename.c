@@ -72,7 +72,6 @@ static void rename_close(struct model *m)
     struct renamed *r = (struct renamed *)m;
     struct model *inner = r->inner;
 
-    transposer_free(r->transposer);
     arena_release(&m->arena);
     model_close(inner);
 }
@@ -566,7 +565,7 @@ struct model *model_rename(struct model *m, const struct rename_options *o, stru
     }
     r = model_adapter(sizeof *r, &rename_ops, m);
     r->inner = m;
-    r->transposer = transposer_new(TRANSPOSE_PANEL);
+    r->transposer = transposer_new(&r->base.arena, TRANSPOSE_PANEL);
     bad = convert(r, o, account ? account : &own, vocab, f);
     account_release(&own);
     if (!bad)

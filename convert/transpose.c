@@ -28,26 +28,25 @@ struct transposer {
     struct fail failure;        /* of a strip; `next` is `strips` then */
 };
 
-struct transposer *transposer_new(size_t panel_nbytes)
+static void release(void *data, size_t n)
 {
-    struct transposer *p = calloc(1, sizeof *p);
+    struct transposer *p = data;
 
-    if (!p)
-        arena_exhausted(sizeof *p);
-    p->limit = panel_nbytes;
-    pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->changed, NULL);
-    return p;
-}
-
-void transposer_free(struct transposer *p)
-{
-    if (!p)
-        return;
+    (void)n;
     pthread_mutex_destroy(&p->lock);
     pthread_cond_destroy(&p->changed);
     free(p->data);
-    free(p);
+}
+
+struct transposer *transposer_new(struct arena *a, size_t panel_nbytes)
+{
+    struct transposer *p = arena_new(a, struct transposer);
+
+    p->limit = panel_nbytes;
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->changed, NULL);
+    arena_on_reset(a, release, p, 0);
+    return p;
 }
 
 /* ---- turning ---- */

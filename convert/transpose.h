@@ -13,10 +13,9 @@ struct transposer;
 
 enum { TRANSPOSE_PANEL = 96 << 20 };
 
-/* `panel_nbytes` bounds the panel, one column of which may be more; a matrix of up to a 64th of that is turned by whoever asks for
+/* Lives as long as the arena; no thread may be using it then. `panel_nbytes` bounds the panel, one column of which may be more; a matrix of up to a 64th of that is turned by whoever asks for
  * rows of it. TRANSPOSE_PANEL is what adapters take. */
-struct transposer *transposer_new(size_t panel_nbytes);
-void transposer_free(struct transposer *);      /* NULL is fine; no thread may be using it */
+struct transposer *transposer_new(struct arena *, size_t panel_nbytes);
 
 /* Rows [first, first + n) of what becomes of t, of inner, when each of its `matrices` of equal height, which stand one below the
  * other, is transposed. Weights are one block each. In tmp; safe from many threads. NULL: see *f. */

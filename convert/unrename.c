@@ -34,7 +34,6 @@ static void unname_close(struct model *m)
     struct unnamed *u = (struct unnamed *)m;
     struct model *inner = u->inner;
 
-    transposer_free(u->transposer);
     arena_release(&m->arena);
     model_close(inner);
 }
@@ -287,7 +286,7 @@ struct model *model_unrename(struct model *m, const struct qtype *dtype, const c
         return NULL;
     u = model_adapter(sizeof *u, &unname_ops, m);
     u->inner = m;
-    u->transposer = transposer_new(TRANSPOSE_PANEL);
+    u->transposer = transposer_new(&u->base.arena, TRANSPOSE_PANEL);
     bad = reverse(u, dtype, config, account ? account : &own, f);
     account_release(&own);
     if (!bad)

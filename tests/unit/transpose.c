@@ -68,48 +68,51 @@ TEST(transpose_portions_in_panels)
 
     for (size_t k = 0; k < 4; k++) {
         struct numbers m = numbers(types[k], 1530, 203);
-        struct transposer *p = transposer_new(510 * 64 * (size_t)m.t.type->nbytes + 7);
+        struct arena a = {0};
+        struct transposer *p = transposer_new(&a, 510 * 64 * (size_t)m.t.type->nbytes + 7);
         int wrong = 0;
 
         for (uint64_t matrices = 1; matrices <= 3; matrices += 2)
             for (uint64_t first = 0; first < 203 * matrices; first += 37)
                 for (uint64_t n = 1; n <= 203 * matrices - first; n = 3 * n + 1)
                     wrong += wrong_rows(p, &m, matrices, first, n);
-        transposer_free(p);
+        arena_release(&a);
         CHECK(!wrong);
     }
 }
 
 TEST(transpose_small_and_long)
 {
+    struct arena a = {0};
     struct numbers small = numbers("bf16", 70, 130), tall = numbers("bf16", 3000, 65);
-    struct transposer *p = transposer_new(TRANSPOSE_PANEL), *narrow = transposer_new(100);
+    struct transposer *p = transposer_new(&a, TRANSPOSE_PANEL), *narrow = transposer_new(&a, 100);
 
     CHECK(wrong_rows(p, &small, 1, 0, 130) == 0 && wrong_rows(p, &small, 2, 3, 200) == 0);
     CHECK(wrong_rows(narrow, &tall, 1, 1, 64) == 0);        /* a column is more than the panel may have */
-    transposer_free(p);
-    transposer_free(narrow);
+    arena_release(&a);
 }
 
 TEST(transpose_by_many_threads)
 {
-    struct numbers a = numbers("bf16", 900, 400), b = numbers("f32", 640, 330);
-    struct transposer *p = transposer_new(900 * 64 * 2);
+    struct arena a = {0};
+    struct numbers one = numbers("bf16", 900, 400), other = numbers("f32", 640, 330);
+    struct transposer *p = transposer_new(&a, 900 * 64 * 2);
     int wrong = 0;
 
     #pragma omp parallel for schedule(dynamic) num_threads(8) reduction(+ : wrong)
     for (int i = 0; i < 300; i++) {
-        struct numbers *m = i % 7 == 3 ? &b : &a;
+        struct numbers *m = i % 7 == 3 ? &other : &one;
         wrong += wrong_rows(p, m, 1, (uint64_t)i % 300, 30);
     }
-    transposer_free(p);
+    arena_release(&a);
     CHECK(wrong == 0);
 }
 
 TEST(transpose_tells_what_cannot_be_read)
 {
     struct numbers m = numbers("bf16", 1530, 300);
-    struct transposer *p = transposer_new(1530 * 2 * 64);
+    struct arena a = {0};
+    struct transposer *p = transposer_new(&a, 1530 * 2 * 64);
     struct arena tmp = {0};
     struct fail f = {0};
 
@@ -118,6 +121,6 @@ TEST(transpose_tells_what_cannot_be_read)
     CHECK(f.kind == FAIL_INPUT);
     m.broken = false;
     CHECK(wrong_rows(p, &m, 1, 10, 20) == 0);               /* what failed is not kept */
-    transposer_free(p);
+    arena_release(&a);
     arena_release(&tmp);
 }
