@@ -17,6 +17,7 @@ enum { MOST_DEPTH = 24, MOST_MODELS = 100000 };
 
 struct audited {
     const char *name, *path;            /* as shown; what opens */
+    const char *ollama;                 /* the root of the Ollama store that `path` is a name in; NULL: as the environment says */
     const char *problem;                /* why it could not be opened; NULL: it was */
     const char *license, *verdict, *level, *summary;
     const char **reason;
@@ -85,6 +86,42 @@ static bool is_real_dir(const char *path)
     return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+static void set_ollama(const char *root)
+{
+    if (root)
+        setenv("OLLAMA_MODELS", root, 1);
+    else
+        unsetenv("OLLAMA_MODELS");
+}
+
+static void add_store(struct audit *t, const struct store *s)
+{
+    struct store_items items = {0};
+
+    s->list(&items, t->a);
+    for (size_t i = 0; i < items.n; i++)
+        add(t, items.item[i].name, items.item[i].path ? items.item[i].name : NULL, items.item[i].path ? NULL : items.item[i].problem);
+}
+
+/* An Ollama store somewhere else: its blobs have no names of their own. */
+static bool walk_ollama(struct audit *t, const char *dir)
+{
+    const char *before = getenv("OLLAMA_MODELS");
+    size_t first = t->n;
+
+    if (!path_is_dir(path_join(t->a, dir, "manifests")) || !path_is_dir(path_join(t->a, dir, "blobs")))
+        return false;
+    before = before ? arena_strdup(t->a, before) : NULL;
+    set_ollama(dir);
+    for (size_t i = 0; i < store_count(); i++)
+        if (strcmp(store_at(i)->name, "ollama") == 0)
+            add_store(t, store_at(i));
+    for (size_t i = first; i < t->n; i++)
+        t->model[i].ollama = dir;
+    set_ollama(before);
+    return true;
+}
+
 /* A directory with config.json or an adapter's configuration and weights is a model, and so is every GGUF file; links to
  * directories are not followed. */
 static void walk(struct audit *t, const char *dir, int depth)
@@ -94,6 +131,8 @@ static void walk(struct audit *t, const char *dir, int depth)
     bool weights = false, config = path_exists(path_join(t->a, dir, "config.json")) || path_exists(path_join(t->a, dir, "params.json")) ||
                            path_exists(path_join(t->a, dir, "adapter_config.json"));
 
+    if (walk_ollama(t, dir))
+        return;
     for (size_t i = 0; i < n; i++)
         weights |= is_weights(name[i]);
     if (config && weights)
@@ -106,15 +145,6 @@ static void walk(struct audit *t, const char *dir, int depth)
         else if (is_gguf_model(name[i]) || (!config && ends_with(name[i], ".safetensors")))
             add(t, path, path, NULL);
     }
-}
-
-static void add_store(struct audit *t, const struct store *s)
-{
-    struct store_items items = {0};
-
-    s->list(&items, t->a);
-    for (size_t i = 0; i < items.n; i++)
-        add(t, items.item[i].name, items.item[i].path ? items.item[i].name : NULL, items.item[i].path ? NULL : items.item[i].problem);
 }
 
 /* "ollama:" is all of that store. */
@@ -168,12 +198,19 @@ static void judge(struct audit *t, struct audited *m)
     struct licensing l = {0};
     struct license_lines lines;
     struct fail unopened = {0};
-    struct model *model = m->path ? model_open(m->path, &unopened) : NULL;
+    struct model *model;
+    const char *before = getenv("OLLAMA_MODELS");
 
+    before = before ? arena_strdup(&tmp, before) : NULL;
+    if (m->ollama)
+        set_ollama(m->ollama);
+    model = m->path ? model_open(m->path, &unopened) : NULL;
     if (model)
         license_of_model(model, m->path, meta_str(&model->meta, "general.name", NULL), &l, &tmp);
     else if (m->path)
         read_closed(m, arena_strdup(t->a, unopened.text), &l, &tmp);
+    if (m->ollama)
+        set_ollama(before);
     lines = license_lines_of(&l, &tmp);
     m->license = l.license ? l.license->id : NULL;
     m->verdict = m->path ? verdict_word(l.verdict) : "not determined";

@@ -12,4 +12,5 @@ printf '{"schemaVersion":2,"config":%s,"layers":[%s,%s,%s]}' "$(layer config con
     "$(layer model demo.gguf)" "$(layer license "$root"/demo/LICENSE)" "$(layer license policy)" > o/manifests/registry.ollama.ai/library/m/latest
 "$bantam" inspect ollama:m --license | sed '1d;/^  terms/,$d'
 "$bantam" audit ollama:
+(unset OLLAMA_MODELS; "$bantam" audit o)
 mkdir out && "$bantam" quantize ollama:m -o out/q.gguf --type Q8_0 -q && ls out && cmp out/LICENSE "$root"/demo/LICENSE
