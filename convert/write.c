@@ -38,7 +38,7 @@ enum {
     BATCH_GAP = 4096            /* ...when there is no more than this between them */
 };
 
-/* Bytes [offset, offset + nbytes) of a file: rows [row, row + nrows) of one tensor, or `ntensors` whole ones. */
+/* Bytes [offset, offset + nbytes) of a file: rows [row, row + nrows) of one tensor, or `ntensors` whole ones that follow each other. */
 struct chunk {
     size_t tensor, ntensors;
     uint64_t row, nrows;
@@ -139,7 +139,7 @@ static void cut_small(struct writing *w, size_t i)
         c = add_chunk(w);
         *c = (struct chunk){ .tensor = i, .file = at->file, .offset = at->offset };
     }
-    c->ntensors++;
+    c->ntensors = i + 1 - c->tensor;        /* empty tensors in between are of the batch, and add nothing */
     c->nbytes = at->offset + tensor_bytes(&w->model->tensor[i]) - c->offset;
 }
 
