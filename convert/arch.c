@@ -204,6 +204,8 @@ int arch_check_shape(const struct meta *m, const char *name, const struct name_m
     bool turned = theirs && map->layout == LAYOUT_TRANSPOSED && !bias, stacked = map->layout == LAYOUT_EXPERTS || map->layout == LAYOUT_EXPERTS_TRANSPOSED;
     bool half = map->layout == LAYOUT_STACKED_FIRST || map->layout == LAYOUT_STACKED_SECOND, deep = half || map->layout == LAYOUT_STACKED;
     uint64_t want[3] = { arch_dim(m, name, turned ? map->cols : map->rows), bias ? 0 : arch_dim(m, name, turned ? map->rows : map->cols) };
+    if (theirs && map->layout == LAYOUT_BEHIND_PADDING && __builtin_add_overflow(want[0], key_u64(m, name, "position_offset", 0), &want[0]))
+        want[0] = 0;
     if (deep) {
         want[2] = want[1];
         want[1] = want[0] << (theirs && half);

@@ -24,6 +24,7 @@ enum layout {                   /* how the rows of an output tensor derive from 
     LAYOUT_EXPERTS_TRANSPOSED,          /* ... where columns become rows in each */
     LAYOUT_STACKED,                     /* experts as one matrix behind the other already, rank 3 */
     LAYOUT_STACKED_FIRST, LAYOUT_STACKED_SECOND,        /* ... of whose rows this half is wanted */
+    LAYOUT_BEHIND_PADDING,              /* without the first {arch}.position_offset rows, which no token stands at */
 };
 
 /* A dimension of a weight, as the canonical metadata implies it (arch_dim). */

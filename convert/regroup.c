@@ -5,14 +5,18 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 struct regroup regroup_of(const struct meta *m, const char *name, enum layout layout, bool bias, bool back, struct transposer *transposer)
 {
-    struct regroup g = { layout, arch_dim(m, name, DIM_EXPERTS), arch_heads(m, name, layout == LAYOUT_ROPE_K), arch_heads(m, name, true), back, transposer };
+    struct regroup g = { layout, arch_dim(m, name, DIM_EXPERTS), arch_heads(m, name, layout == LAYOUT_ROPE_K), arch_heads(m, name, true), 0, back, transposer };
+    char key[200];
 
     if (bias && layout == LAYOUT_TRANSPOSED)
         g.layout = LAYOUT_SAME;
+    if (layout == LAYOUT_BEHIND_PADDING && (size_t)snprintf(key, sizeof key, "%s.position_offset", name) < sizeof key)
+        g.skip = meta_u64(m, key, 0);
     return g;
 }
 
@@ -37,6 +41,8 @@ const char *regroup_how(const struct regroup *g, struct arena *a)
         return arena_printf(a, "%" PRIu64 " experts taken apart and transposed", g->experts);
     case LAYOUT_STACKED:
         break;
+    case LAYOUT_BEHIND_PADDING:
+        return arena_printf(a, "the first %" PRIu64 " rows left out", g->skip);
     case LAYOUT_STACKED_FIRST:
     case LAYOUT_STACKED_SECOND:
         return arena_printf(a, "the rows of %" PRIu64 " experts halved", g->experts);
@@ -72,6 +78,8 @@ int regroup_tensor(const struct regroup *g, const struct tensor *t, struct tenso
     }
     if (g->layout == LAYOUT_STACKED_FIRST || g->layout == LAYOUT_STACKED_SECOND)
         out->shape[1] /= 2;
+    if (g->layout == LAYOUT_BEHIND_PADDING)         /* arch_check_shape() has seen that there are more */
+        out->shape[0] -= g->skip;
     if (g->layout == LAYOUT_PLUS_ONE)
         out->type = qtype_named("f32");
     if (t->type->block != 1 && (g->layout == LAYOUT_TRANSPOSED || g->layout == LAYOUT_EXPERTS_TRANSPOSED || (g->layout != LAYOUT_SAME && t->rank == 1)))
@@ -277,6 +285,8 @@ const void *regroup_rows(const struct regroup *g, struct model *inner, const str
         return transposed_rows(g->transposer, inner, t, 1, first, n, tmp, f);
     case LAYOUT_PLUS_ONE:
         return shifted_rows(g, inner, t, first, n, tmp, f);
+    case LAYOUT_BEHIND_PADDING:
+        return model_rows(inner, t, first + g->skip, n, tmp, f);
     }
     return model_rows(inner, t, first, n, tmp, f);
 }

@@ -19,6 +19,7 @@ struct regroup {
     enum layout layout;
     uint64_t experts;           /* EXPERTS: divides the rows of the source */
     uint64_t heads, kv_heads;   /* ROPE: `heads` divides the rows into heads of an even number; GROUPS: both do */
+    uint64_t skip;              /* BEHIND_PADDING: rows that are left out */
     bool back;                  /* false: to GGUF's order; true: to Hugging Face's */
     struct transposer *transposer;      /* TRANSPOSED, EXPERTS_TRANSPOSED: of the adapter, for all its tensors */
 };

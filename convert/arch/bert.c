@@ -32,16 +32,7 @@ static const struct name_map tensors[] = {
     { "embeddings.word_embeddings", "token_embd", .layout = LAYOUT_SAME, DIM_VOCAB, DIM_EMBD },
     { "embeddings.position_embeddings", "position_embd", .layout = LAYOUT_SAME, DIM_CONTEXT, DIM_EMBD },
     { "embeddings.token_type_embeddings", "token_types", .layout = LAYOUT_SAME, DIM_TOKEN_TYPES, DIM_EMBD },
-    { "embeddings.LayerNorm", "token_embd_norm", .layout = LAYOUT_SAME, DIM_EMBD, DIM_NONE, .bias = ALWAYS },
-    { "encoder.layer.{L}.attention.self.query", "blk.{L}.attn_q", .layout = LAYOUT_SAME, DIM_Q, DIM_EMBD, .bias = ALWAYS },
-    { "encoder.layer.{L}.attention.self.key", "blk.{L}.attn_k", .layout = LAYOUT_SAME, DIM_KV, DIM_EMBD, .bias = ALWAYS },
-    { "encoder.layer.{L}.attention.self.value", "blk.{L}.attn_v", .layout = LAYOUT_SAME, DIM_KV, DIM_EMBD, .bias = ALWAYS },
-    { "encoder.layer.{L}.attention.output.dense", "blk.{L}.attn_output", .layout = LAYOUT_SAME, DIM_EMBD, DIM_Q, .bias = ALWAYS },
-    { "encoder.layer.{L}.attention.output.LayerNorm", "blk.{L}.attn_output_norm", .layout = LAYOUT_SAME, DIM_EMBD, DIM_NONE,
-      .bias = ALWAYS },
-    { "encoder.layer.{L}.intermediate.dense", "blk.{L}.ffn_up", .layout = LAYOUT_SAME, DIM_FF, DIM_EMBD, .bias = ALWAYS },
-    { "encoder.layer.{L}.output.dense", "blk.{L}.ffn_down", .layout = LAYOUT_SAME, DIM_EMBD, DIM_FF, .bias = ALWAYS },
-    { "encoder.layer.{L}.output.LayerNorm", "blk.{L}.layer_output_norm", .layout = LAYOUT_SAME, DIM_EMBD, DIM_NONE, .bias = ALWAYS },
+    BERT_ROWS,
     CLASSIFIER_ROWS,
     {0}
 };

@@ -97,7 +97,9 @@ int put_labels(struct conversion *c, const struct key_map *k, struct fail *f)
     if (label)
         meta_set_array(&c->meta, c->arena, config_key(c, "{arch}.classifier.output_labels"), META_STRING, n, label);
     meta_set_u32(&c->meta, c->arena, config_key(c, k->to), n ? (uint32_t)n : count);
-    if (classifies)
+    if (classifies) {
         cJSON_AddTrueToObject(c->config, label ? NAMED_LABELS : PLAIN_LABELS);
+        cJSON_AddTrueToObject(c->config, CLASSIFIES);
+    }
     return 0;
 }

@@ -17,6 +17,7 @@ OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'golden', '
 TEXTS = ['The hen laid an egg before breakfast.', 'Eggs, hens & yards', '', 'Un œuf à déjeuner — ÉTÉ!', '鸡在院子里 laid 3 eggs', 'x' * 120,
          'breakfast ' * 30, 'nobody\tin the\u00a0yard was [MASK] surprised?', 'Äußerst', '!']
 SPECIAL = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]']
+ROBERTA = ['<pad>', '<unk>', '<s>', '</s>', '<mask>']
 
 
 def wordpiece(lowercase):
@@ -26,6 +27,15 @@ def wordpiece(lowercase):
     t.train_from_iterator([x for x in TEXTS if len(x) < 100], trainers.WordPieceTrainer(vocab_size=110, special_tokens=SPECIAL, show_progress=False))
     t.post_processor = processors.TemplateProcessing(single='[CLS] $A [SEP]', pair='[CLS] $A [SEP] $B:1 [SEP]:1',
                                                      special_tokens=[(x, t.token_to_id(x)) for x in ('[CLS]', '[SEP]')])
+    return t
+
+
+def byte_level():
+    t = Tokenizer(models.BPE())
+    t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    t.train_from_iterator(TEXTS, trainers.BpeTrainer(vocab_size=285, special_tokens=['<s>', '<pad>', '</s>', '<unk>', '<mask>'], show_progress=False,
+                                                     initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
+    t.post_processor = processors.RobertaProcessing(('</s>', 2), ('<s>', 0), add_prefix_space=False)
     return t
 
 
@@ -49,13 +59,16 @@ def layout(path, pooling, longest):
 
 
 def save_tokenizer(path, t, lowercase, files):
-    names = dict(zip(('pad_token', 'unk_token', 'cls_token', 'sep_token', 'mask_token'), SPECIAL))
+    roberta = t.token_to_id('<s>') == 0
+    names = dict(zip(('pad_token', 'unk_token', 'cls_token', 'sep_token', 'mask_token'), ROBERTA if roberta else SPECIAL))
+    if roberta:
+        names |= {'bos_token': '<s>', 'eos_token': '</s>'}
     if 'json' in files:
         json.dump(json.loads(t.to_str()), open(path + '/tokenizer.json', 'w'), ensure_ascii=False, indent=0)
     else:
         pieces = sorted(t.get_vocab(), key=t.get_vocab().get)
         open(path + '/vocab.txt', 'w').write('\n'.join(pieces) + '\n')
-    json.dump({'do_lower_case': lowercase, 'tokenizer_class': 'BertTokenizer', 'model_max_length': 24, **names}, open(path + '/tokenizer_config.json', 'w'))
+    json.dump({'do_lower_case': lowercase, 'tokenizer_class': 'RobertaTokenizer' if roberta else 'BertTokenizer', 'model_max_length': 24, **names}, open(path + '/tokenizer_config.json', 'w'))
 
 
 SMALL = dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=4, intermediate_size=24, max_position_embeddings=24, pad_token_id=0)
@@ -69,6 +82,8 @@ MODELS = {
                    '6KB', None),
     'distil': ('DistilBertForMaskedLM', dict(dim=16, n_layers=2, n_heads=2, hidden_dim=24, max_position_embeddings=24), torch.float32, True, 'json', 'mean',
                None, None, None),
+    'roberta': ('RobertaModel', SMALL | dict(max_position_embeddings=26, type_vocab_size=1, pad_token_id=1, bos_token_id=0, eos_token_id=2),
+                torch.float16, False, 'json', 'mean', None, None, None),
 }
 
 
@@ -76,7 +91,7 @@ def make(name, cls, settings, dtype, lowercase, files, pooling, longest, shard, 
     path = os.path.join(OUT, name)
     shutil.rmtree(path, ignore_errors=True)
     torch.manual_seed(sum(map(ord, name)))
-    t = wordpiece(lowercase)
+    t = byte_level() if cls.startswith('Roberta') else wordpiece(lowercase)
     m = getattr(T, cls)(getattr(T, cls.split('For')[0].removesuffix('Model') + 'Config')(vocab_size=t.get_vocab_size() + 3, **settings)).to(dtype)
     with torch.no_grad():
         for p in m.parameters():
@@ -117,7 +132,7 @@ def convert(path, files):
 
 sys.path.insert(0, CPP)
 base = importlib.import_module('conversion.base')
-base.TextModel.get_vocab_base_pre = lambda self, tokenizer: 'jina-v2-en'        # as for bert-base-uncased's own vocabulary
+base.TextModel.get_vocab_base_pre = lambda self, t: 'roberta-bpe' if '<s>' in t.get_vocab() else 'jina-v2-en'       # as for their real vocabularies
 os.makedirs(OUT, exist_ok=True)
 open(os.path.join(OUT, 'texts.txt'), 'w').write('\n'.join(TEXTS) + '\n')
 for name in sys.argv[2:] or list(MODELS):

@@ -108,11 +108,12 @@ static void check_vectors(const char *name, const char *suffix, size_t longest, 
 TEST(encoder_mean_of_lower_case) { check_vectors("mean", "", 0, 1e-6); check_vectors("mean", ".gguf", 12, 1e-6); }
 TEST(encoder_cls_of_upper_case_from_vocab_txt) { check_vectors("cls", "", 0, 1e-6); }
 TEST(encoder_without_token_types) { check_vectors("distil", "", 0, 1e-6); check_vectors("distil", ".gguf", 0, 1e-6); }
+TEST(encoder_positions_behind_padding) { check_vectors("roberta", "", 0, 1e-6); check_vectors("roberta", ".gguf", 0, 1e-6); }
 TEST(encoder_classifier_in_shards) { check_vectors("classifier", "", 0, 1e-6); check_vectors("classifier", ".gguf", 0, 1e-3); }
 
 TEST(encoder_hidden_states_are_those_of_transformers)
 {
-    static const char *const names[] = { "mean", "cls", "classifier", "distil" };
+    static const char *const names[] = { "mean", "cls", "classifier", "distil", "roberta" };
 
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
         struct arena a = {0};
@@ -187,6 +188,7 @@ TEST(encoder_converts_as_the_reference)
     check_conversion("cls", 5);             /* ids of [CLS], [UNK], [SEP], [MASK], and upper case: vocab.txt alone tells the reference nothing */
     check_conversion("classifier", 1);      /* gelu_new */
     check_conversion("distil", 0);
+    check_conversion("roberta", 0);
 }
 
 /* ---- likeness ---- */
