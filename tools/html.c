@@ -45,7 +45,7 @@ static const char style[] =
     "figure{margin:1rem 0}figcaption{color:var(--soft);font-size:.9rem;margin-bottom:.35rem;max-width:46rem}"
     "svg{display:block;max-width:100%;height:auto;font:12px system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',sans-serif}"
     ".narrow{display:none}"
-    "@media (max-width:47rem){.wide{display:none}.narrow{display:block}h1{font-size:1.35rem}.verdict{font-size:1.05rem}"
+    "@media screen and (max-width:47rem){.wide{display:none}.narrow{display:block}h1{font-size:1.35rem}.verdict{font-size:1.05rem}"
     "th,td{padding:.3rem .4rem}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.4rem}"
     ".cards,.cards tbody,.cards caption{display:block}.cards thead{position:absolute;left:-999rem}"
     ".cards tr{display:block;border-bottom:1px solid var(--line);padding:.4rem 0}.cards th,.cards td{border:0;padding:.05rem 0}"
@@ -64,7 +64,7 @@ static const char style[] =
     ".multiples{display:grid;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr));gap:1rem}.multiples figure{margin:.25rem 0}"
     "details{margin:.75rem 0;border:1px solid var(--line);border-radius:.25rem;padding:.4rem .75rem}summary{cursor:pointer}"
     "pre{overflow:auto;font-size:.8rem;background:var(--panel);padding:.75rem;max-height:30rem;white-space:pre-wrap;overflow-wrap:anywhere}"
-    "@media print{:root{--bg:#fff;--text:#000;--soft:#444;--line:#bbb;--panel:#fff}html{font-size:10pt}.skip{display:none}"
+    "@media print{:root{--bg:#fff;--text:#000;--soft:#444;--line:#bbb;--panel:#fff}html{font-size:10pt}table{font-size:.75rem}th,td{padding:.2rem .35rem}.skip{display:none}"
     "figure,tr,.verdict{break-inside:avoid}h2,h3{break-after:avoid}.scroll{overflow:visible}pre{max-height:none}"
     "*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}";
 
