@@ -10,6 +10,7 @@
 
 enum {
     STRIP = 1 << 15,            /* weights decoded at a time: 128 KB of floats beside what they become */
+    PIECE = 1 << 11,            /* weights decoded and looked at in one go, a multiple of every block */
     F32_INF = 0x7f800000, F16_INF = 0x7c00, BF16_INF = 0x7f80
 };
 
@@ -24,34 +25,27 @@ struct quantize_model {
 };
 
 /* ---- numbers that are none ---- */
-/* The largest magnitude among n floats, as bits: infinities and NaN are the largest. */
-static uint32_t top_bits_f32(const float *x, size_t n)
+/* Has one of n floats a magnitude of `bound` or more, given as bits? Infinities and NaN have, whatever it is. */
+static bool any_from(uint32_t bound, const float *x, size_t n)
 {
-    vi top = {0}, top2 = {0}, a, b;
-    uint32_t most = 0;
+    vu over = {0}, over2 = {0};     /* sign bit: |x| + lift reached 2^31 */
+    uint32_t lift = 0x80000000u - bound, any = 0, bits;
     size_t i = 0;
 
     for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        memcpy(&a, x + i, sizeof a);
-        memcpy(&b, x + i + LANES, sizeof b);
-        a &= 0x7fffffff;
-        b &= 0x7fffffff;
-        top = picki(a > top, a, top);
-        top2 = picki(b > top2, b, top2);
+        over |= ((vu)vf_load(x + i) & 0x7fffffff) + lift;
+        over2 |= ((vu)vf_load(x + i + LANES) & 0x7fffffff) + lift;
     }
-    top = picki(top2 > top, top2, top);
     for (int k = 0; k < LANES; k++)
-        most = (uint32_t)top[k] > most ? (uint32_t)top[k] : most;
+        any |= over[k] | over2[k];
     for (; i < n; i++) {
-        uint32_t bits;
         memcpy(&bits, x + i, sizeof bits);
-        bits &= 0x7fffffff;
-        most = bits > most ? bits : most;
+        any |= (bits & 0x7fffffff) + lift;
     }
-    return most;
+    return any >> 31;
 }
 
-/* The same for 16-bit floats of any kind. */
+/* The largest magnitude among n 16-bit floats of any kind, as bits: infinities and NaN are the largest. */
 static uint32_t top_bits_16(const uint16_t *x, size_t n)
 {
     typedef int16_t v16 __attribute__((vector_size(4 * LANES)));
@@ -90,7 +84,7 @@ static int check_passing(const struct tensor *t, const void *rows, uint64_t firs
     bool bad = false;
 
     if (strcmp(type, "f32") == 0)
-        bad = top_bits_f32(rows, count) >= F32_INF;
+        bad = any_from(F32_INF, rows, count);
     else if (strcmp(type, "f16") == 0)
         bad = top_bits_16(rows, count) >= F16_INF;
     else if (strcmp(type, "bf16") == 0)
@@ -125,20 +119,35 @@ static int check_overflow(const struct tensor *t, const float *x, const void *ou
     return fail_hint(f, "choose a type with the range of F32 for it, as BF16: --tensor-type '%s=bf16'", t->name);
 }
 
-/* nrows rows of floats, the first of them row `first` of t, become `out`. */
-static int encode_strip(const struct tensor *t, const float *weight, const float *x, uint64_t first, uint64_t nrows, void *out,
-                        struct arena *tmp, struct fail *f)
+/* nrows rows of floats, the first of them row `first` of t, become `out`. `large`: not all are sure to fit. */
+static int encode_strip(const struct tensor *t, const float *weight, const float *x, bool large, uint64_t first, uint64_t nrows,
+                        void *out, struct arena *tmp, struct fail *f)
 {
     uint64_t row = tensor_row(t);
     size_t n = (size_t)(nrows * row);
-    uint32_t top = top_bits_f32(x, n);
+
+    if (large && any_from(F32_INF, x, n))
+        return tell_not_finite(t, x, n, first * row, f);
+    t->type->encode(x, weight, out, (size_t)nrows, (size_t)(row / (uint64_t)t->type->block));
+    return large ? check_overflow(t, x, out, n, first * row, tmp, f) : 0;
+}
+
+/* Decodes n weights piece by piece, and looks at each while it is in the nearest cache (F32 sources, strip == NULL, are
+ * only looked at). Returns whether any is not sure to fit. */
+static bool decode_strip(const struct qtype *source, const uint8_t *rows, float *strip, size_t n)
+{
+    bool large = false;
     uint32_t bound;
 
     memcpy(&bound, &sure_to_fit, sizeof bound);
-    if (top >= F32_INF)
-        return tell_not_finite(t, x, n, first * row, f);
-    t->type->encode(x, weight, out, (size_t)nrows, (size_t)(row / (uint64_t)t->type->block));
-    return top < bound ? 0 : check_overflow(t, x, out, n, first * row, tmp, f);
+    for (size_t at = 0; at < n; at += PIECE) {
+        size_t k = n - at < PIECE ? n - at : PIECE, block = (size_t)source->block;
+        const uint8_t *in = rows + at / block * (size_t)source->nbytes;
+        if (strip)
+            source->decode(in, strip + at, k / block);
+        large |= any_from(bound, strip ? strip + at : (const float *)(const void *)in, k);
+    }
+    return large;
 }
 
 /* How many of the rows from `row` on go together: a strip, of one matrix when each has an importance of its own. */
@@ -173,9 +182,8 @@ static const void *encode_rows(const struct tensor *t, const struct tensor *sour
         const uint8_t *rows = in + done * in_bytes;
         const float *x = floats ? (const float *)(const void *)rows : strip;
         k = strip_rows(t, weight != NULL, first + done, n - done);
-        if (!floats)
-            source->type->decode(rows, strip, (size_t)(k * width / (uint64_t)source->type->block));
-        if (encode_strip(t, weight_of_row(t, weight, first + done), x, first + done, k, out + done * out_bytes, tmp, f) != 0)
+        bool large = decode_strip(source->type, rows, strip, (size_t)(k * width));
+        if (encode_strip(t, weight_of_row(t, weight, first + done), x, large, first + done, k, out + done * out_bytes, tmp, f) != 0)
             return NULL;
     }
     return out;
