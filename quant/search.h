@@ -82,6 +82,9 @@ struct moments {
     vf w, x, l, l2, xl;
 };
 
+/* Groups per lane that are searched side by side: the divisions of one hide behind the sums of the others. */
+enum { AFFINE_ABREAST = 4 };
+
 /* A search under way. */
 struct affine_search {
     const vf *x, *w;
@@ -167,7 +170,7 @@ SEARCH void affine_keep(struct affine_search *a, int n, bool absolute)
     a->shift = pick(better, -a->new_min, a->shift);
 }
 
-/* One rung of the ladder for each of the groups: the divisions of one hide behind the sums of another. */
+/* One rung of the ladder for each of the groups. */
 SEARCH void affine_step(struct affine_search *a, int ngroups, int n, float nmax, float rung, bool absolute, bool near,
                         bool clamp_high)
 {
@@ -186,7 +189,7 @@ SEARCH void affine_step(struct affine_search *a, int ngroups, int n, float nmax,
 SEARCH vi affine_climb(int ngroups, const vf *const x[], const vf *const w[], int n, float nmax, struct ladder ladder,
                        bool near, struct affine fit[])
 {
-    struct affine_search a[2];
+    struct affine_search a[AFFINE_ABREAST];
     vi odd = {0};
 
     for (int g = 0; g < ngroups; g++)
@@ -213,7 +216,7 @@ static __attribute__((noinline, unused)) void affine_climb_far(int ngroups, cons
     affine_climb(ngroups, x, w, n, nmax, ladder, false, fit);
 }
 
-/* Search with a minimum (make_qkx2_quants, make_qkx3_quants) in one group per lane or two. A better step moves the
+/* Search with a minimum (make_qkx2_quants, make_qkx3_quants) in 1..AFFINE_ABREAST groups per lane. A better step moves the
  * minimum, and later steps start from the moved one: the ladder is not fixed beforehand. */
 SEARCH void fit_affine_groups(int ngroups, const vf *const x[], const vf *const w[], int n, float nmax,
                               struct ladder ladder, struct affine fit[])

@@ -143,17 +143,20 @@ SEARCH void fit_groups(const struct panel *p, struct affine_kind kind, bool weig
 {
     vf variance = weighted ? panel_variance(p, kind.variance) : (vf){0};
 
-    for (int j = 0; j < SUPER / kind.n; j += 2) {
-        const vf *const x[2] = { p->x + kind.n * j, p->x + kind.n * (j + 1) };
-        vf w0[32], w1[32], *const w[2] = { w0, w1 };
-        struct affine fit[2];
-        for (int k = 0; k < 2; k++)
+    for (int j = 0; j < SUPER / kind.n; j += AFFINE_ABREAST) {
+        vf weights[AFFINE_ABREAST][32];
+        const vf *x[AFFINE_ABREAST], *w[AFFINE_ABREAST];
+        struct affine fit[AFFINE_ABREAST];
+        for (int k = 0; k < AFFINE_ABREAST; k++) {
+            x[k] = p->x + kind.n * (j + k);
+            w[k] = weights[k];
             if (weighted)
-                g->weight[j + k] = panel_weights(p, variance, kind.n * (j + k), kind.n, w[k]);
+                g->weight[j + k] = panel_weights(p, variance, kind.n * (j + k), kind.n, weights[k]);
             else
-                plain_weights(x[k], kind.n, kind.mean, w[k]);
-        fit_affine_groups(2, x, (const vf *const *)w, kind.n, kind.nmax, weighted ? kind.weighted : kind.plain, fit);
-        for (int k = 0; k < 2; k++) {
+                plain_weights(x[k], kind.n, kind.mean, weights[k]);
+        }
+        fit_affine_groups(AFFINE_ABREAST, x, w, kind.n, kind.nmax, weighted ? kind.weighted : kind.plain, fit);
+        for (int k = 0; k < AFFINE_ABREAST; k++) {
             g->scale[j + k] = fit[k].scale;
             g->min[j + k] = fit[k].min;
             g->cut[j + k] = fit[k].cut;
@@ -167,12 +170,22 @@ struct final {
     struct cut cut[16];
 };
 
-/* Level of a weight x of group j. */
-SEARCH vi final_level(const struct final *f, int j, vf x, float low, float high)
+/* Has a group of the n a scale of 0, in any lane? Then levels must be those that the search left there: `kept`. */
+SEARCH bool final_kept(const struct final *f, int n)
 {
-    vf searched = (x + f->cut[j].shift) * f->cut[j].gain;
+    vi zero = {0};
 
-    return level_int(pick(f->d[j] == 0, searched, (x + f->m[j]) / f->d[j]), low, high);
+    for (int j = 0; j < n; j++)
+        zero |= f->d[j] == 0;
+    return vany(zero);
+}
+
+/* Level of a weight x of group j. */
+SEARCH vi final_level(const struct final *f, bool kept, int j, vf x, float low, float high)
+{
+    vf t = (x + f->m[j]) / f->d[j];
+
+    return level_int(kept ? pick(f->d[j] == 0, (x + f->cut[j].shift) * f->cut[j].gain, t) : t, low, high);
 }
 
 /* Scales and minimums of the 8 groups of q4_k and q5_k have six bits each and share 12 bytes. Groups 0..3 sit

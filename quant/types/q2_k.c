@@ -50,7 +50,7 @@ SEARCH void finish(const struct panel *p, const struct groups *g, bool weighted,
     put_bytes(p, offsetof(struct q2_k, scale), byte, 16);
 }
 
-SEARCH void pack(const struct panel *p, const struct final *f)
+SEARCH void pack(const struct panel *p, const struct final *f, bool kept)
 {
     for (int half = 0; half < 2; half++) {
         vi q[32];
@@ -58,7 +58,7 @@ SEARCH void pack(const struct panel *p, const struct final *f)
             q[l] = (vi){0};
             for (int part = 0; part < 4; part++) {
                 int i = 128 * half + 32 * part + l;
-                q[l] |= final_level(f, i / 16, p->x[i], 0, 3) << 2 * part;
+                q[l] |= final_level(f, kept, i / 16, p->x[i], 0, 3) << 2 * part;
             }
         }
         put_bytes(p, offsetof(struct q2_k, q) + 32 * (size_t)half, q, 32);
@@ -72,7 +72,10 @@ SEARCH void encode_panel(const struct panel *p, bool weighted)
 
     fit_groups(p, kind, weighted, &g);
     finish(p, &g, weighted, &f);
-    pack(p, &f);
+    if (final_kept(&f, 16))
+        pack(p, &f, true);
+    else
+        pack(p, &f, false);
 }
 
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)

@@ -34,13 +34,13 @@ static void decode(const void *in, float *out, size_t nblocks)
     }
 }
 
-SEARCH void pack(const struct panel *p, const struct final *f)
+SEARCH void pack(const struct panel *p, const struct final *f, bool kept)
 {
     for (int c = 0; c < 4; c++) {
         const vf *x = p->x + 64 * c;
         vi q[32];
         for (int i = 0; i < 32; i++)
-            q[i] = final_level(f, 2 * c, x[i], 0, 15) | final_level(f, 2 * c + 1, x[32 + i], 0, 15) << 4;
+            q[i] = final_level(f, kept, 2 * c, x[i], 0, 15) | final_level(f, kept, 2 * c + 1, x[32 + i], 0, 15) << 4;
         put_bytes(p, offsetof(struct q4_k, q) + 32 * (size_t)c, q, 32);
     }
 }
@@ -52,7 +52,10 @@ SEARCH void encode_panel(const struct panel *p, bool weighted)
 
     fit_groups(p, kind, weighted, &g);
     finish_six_bits(p, &g, weighted, !weighted, &f);
-    pack(p, &f);
+    if (final_kept(&f, 8))
+        pack(p, &f, true);
+    else
+        pack(p, &f, false);
 }
 
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)

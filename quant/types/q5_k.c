@@ -35,7 +35,7 @@ static void decode(const void *in, float *out, size_t nblocks)
     }
 }
 
-SEARCH void pack(const struct panel *p, const struct final *f)
+SEARCH void pack(const struct panel *p, const struct final *f, bool kept)
 {
     vi high[32] = { {0} };
 
@@ -43,7 +43,7 @@ SEARCH void pack(const struct panel *p, const struct final *f)
         const vf *x = p->x + 64 * c;
         vi low[32];
         for (int i = 0; i < 32; i++) {
-            vi a = final_level(f, 2 * c, x[i], 0, 31), b = final_level(f, 2 * c + 1, x[32 + i], 0, 31);
+            vi a = final_level(f, kept, 2 * c, x[i], 0, 31), b = final_level(f, kept, 2 * c + 1, x[32 + i], 0, 31);
             low[i] = (a & 15) | (b & 15) << 4;
             high[i] |= (a >> 4 | b >> 4 << 1) << 2 * c;
         }
@@ -59,7 +59,10 @@ SEARCH void encode_panel(const struct panel *p, bool weighted)
 
     fit_groups(p, kind, weighted, &g);
     finish_six_bits(p, &g, weighted, true, &f);
-    pack(p, &f);
+    if (final_kept(&f, 8))
+        pack(p, &f, true);
+    else
+        pack(p, &f, false);
 }
 
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)

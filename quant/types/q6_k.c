@@ -36,7 +36,7 @@ static void decode(const void *in, float *out, size_t nblocks)
         }
 }
 
-SEARCH void pack(const struct panel *p, const struct final *f, vi filled)
+SEARCH void pack(const struct panel *p, const struct final *f, bool kept, vi filled)
 {
     for (int half = 0; half < 2; half++) {
         vi low[64], high[32];
@@ -44,7 +44,7 @@ SEARCH void pack(const struct panel *p, const struct final *f, vi filled)
             vi q[4];
             for (int part = 0; part < 4; part++) {
                 int i = 128 * half + 32 * part + l;
-                q[part] = filled & (final_level(f, i / 16, p->x[i], -32, 31) + 32);
+                q[part] = filled & (final_level(f, kept, i / 16, p->x[i], -32, 31) + 32);
             }
             low[l] = (q[0] & 15) | (q[2] & 15) << 4;
             low[32 + l] = (q[1] & 15) | (q[3] & 15) << 4;
@@ -86,7 +86,10 @@ SEARCH void encode_panel(const struct panel *p, bool weighted)
         f.d[j] = d * vfloat((vi)((vu)s << 24) >> 24);
     }
     put_bytes(p, offsetof(struct q6_k, scale), byte, 16);
-    pack(p, &f, filled);
+    if (final_kept(&f, 16))
+        pack(p, &f, true, filled);
+    else
+        pack(p, &f, false, filled);
 }
 
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)
