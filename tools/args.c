@@ -72,6 +72,7 @@ static const struct option options[] = {
     { "static", 0, FLAG, NULL, AT(as_files), "run nothing: derive every tensor and key of OUT from ORIGINAL again and compare" },
     { "text", 0, STRING, "FILE", AT(text), "the text to measure on: plain UTF-8 or JSONL, gzip or not" },
     { "context", 'c', COUNT, "N", AT(context), "tokens in a chunk (512)" },
+    { "exact", 0, FLAG, NULL, AT(exact), "float32 products, also where the CPU's bfloat16 units would be faster" },
     { "memory", 0, SIZE, "N[M|G]", AT(memory), "get by with N bytes (a quarter of the machine's); hidden states beyond go to a file" },
     { "chunks", 0, COUNT, "N", AT(chunks), "use at most N chunks of the text" },
     { "choices", 0, STRING, "FILE|DIR", AT(choices), "multiple-choice questions: MMLU's CSV, its directory, or JSONL" },

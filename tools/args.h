@@ -36,6 +36,7 @@ struct args {
     bool link, sha256, fingerprint, fast;
     uint64_t context, chunks;
     uint64_t memory;
+    bool exact;
     double max_kld, max_ppl_ratio, min_top1, min_choices_agreement;
     bool has_max_kld, has_max_ppl_ratio, has_min_top1, has_min_choices_agreement, has_shots;
     const char *choices;

@@ -26,7 +26,7 @@ static int measure(struct args *a, const struct score_models *models, const stru
                    struct score *s, struct fail *f)
 {
     struct meter meter;
-    struct score_options options = { .context = a->context, .chunks = a->chunks, .memory = a->memory, .progress = meter_steps, .ctx = &meter,
+    struct score_options options = { .context = a->context, .chunks = a->chunks, .memory = a->memory, .exact = a->exact, .progress = meter_steps, .ctx = &meter,
                                      .beside = beside(a, models->n ? models->candidate[0] : models->original) };
     struct score_input in;
     int bad;
@@ -123,7 +123,7 @@ static int run_verify(struct args *a, struct fail *f)
 }
 
 static const char *const verify_options[] = {
-    "against", "text", "context", "chunks", "memory", "choices", "shots", "max-kld", "max-ppl-ratio", "min-top1", "min-choices-agreement",
+    "against", "text", "context", "chunks", "memory", "exact", "choices", "shots", "max-kld", "max-ppl-ratio", "min-top1", "min-choices-agreement",
     "min-cosine", "min-rank-correlation", "report", "force", "static", "imatrix", "verbose", "ignore-key", NULL
 };
 
@@ -174,7 +174,7 @@ static int run_perplexity(struct args *a, struct fail *f)
     return bad;
 }
 
-static const char *const perplexity_options[] = { "text", "context", "chunks", "memory", "ignore-key", NULL };
+static const char *const perplexity_options[] = { "text", "context", "chunks", "memory", "exact", "ignore-key", NULL };
 
 const struct command command_perplexity = {
     .name = "perplexity", .operands = "MODEL", .about = "one model alone on a text",

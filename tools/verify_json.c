@@ -45,6 +45,7 @@ static void cost_json(cJSON *root, const struct score *s)
     cJSON_AddItemToObject(root, "peak_bytes", json_whole(s->peak_nbytes));
     cJSON_AddItemToObject(root, "spilled_bytes", json_whole(s->spilled_nbytes));
     cJSON_AddBoolToObject(root, "resumed", s->resumed);
+    cJSON_AddStringToObject(root, "products", s->fast ? "bfloat16" : "float32");
 }
 
 static void add_figures(cJSON *root, const struct figures *g)

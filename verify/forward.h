@@ -26,6 +26,7 @@ struct stream_options {
     /* The first group has passed a layer; what came out is not kept yet, so that what is noted here never lacks. Not 0: a failure. */
     int (*passed)(void *ctx, size_t layer, struct fail *f);
     void *ctx;
+    bool fast;              /* products with bfloat16 and quantized weights through the CPU's bfloat16 units, if it has them: bf16.h */
     size_t work_nbytes;     /* for decoded weights and the temporaries of a group, as far as one chunk and one panel allow; 0: enough */
 };
 

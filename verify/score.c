@@ -1,6 +1,7 @@
 /* score.c - text to places that are scored, all models through the network in step, and what they said there. */
 #include "verify/score.h"
 
+#include "verify/bf16.h"
 #include "verify/budget.h"
 #include "verify/chunks.h"
 #include "verify/digest.h"
@@ -338,9 +339,33 @@ static uint64_t peak_nbytes(void)
     return (uint64_t)u.ru_maxrss * 1024;
 }
 
+/* More than norms and routers? */
+static bool mostly_wide(const struct model *m)
+{
+    uint64_t wide = 0, all = 0;
+
+    for (size_t i = 0; i < m->ntensors; i++) {
+        const struct tensor *t = &m->tensor[i];
+        const char *type = t->type->name;
+        all += tensor_weights(t);
+        if (strcmp(type, "f32") == 0 || strcmp(type, "f16") == 0 || strcmp(type, "f64") == 0)
+            wide += tensor_weights(t);
+    }
+    return wide > all / 8;
+}
+
+bool score_is_fast(const struct score_models *models)
+{
+    bool fast = bf16_usable() && !mostly_wide(models->original);
+
+    for (size_t k = 0; k < models->n; k++)
+        fast = fast && !mostly_wide(models->candidate[k]);
+    return fast;
+}
+
 static int open_streams(struct job *j, struct fail *f)
 {
-    struct stream_options options = { .progress = advance, .ctx = j, .work_nbytes = j->budget.work };
+    struct stream_options options = { .progress = advance, .ctx = j, .work_nbytes = j->budget.work, .fast = j->score->fast };
 
     j->nstreams = j->models->n + 1;
     j->stream = arena_array(j->arena, struct stream *, j->nstreams);
@@ -366,6 +391,7 @@ static void digest_job(const struct job *j, size_t group, char text[DIGEST_TEXT]
     digest_bytes(d, j->in->at, j->in->n * sizeof *j->in->at);
     digest_u64(d, j->in->context);
     digest_u64(d, group);
+    digest_u64(d, j->score->fast);
     digest_bytes(d, isa_current()->name, strlen(isa_current()->name));     /* the last digits differ from one to the other */
     digest_end(d, text);
 }
@@ -431,6 +457,7 @@ int score_run(const struct score_models *models, const struct score_input *in, c
     int bad;
 
     *s = (struct score){ .ncandidates = models->n, .candidate = arena_array(a, struct candidate_score, models->n) };
+    s->fast = !options->exact && score_is_fast(models);
     for (size_t k = 0; k < models->n; k++)
         s->candidate[k].path = models->candidate[k]->path;
     bad = open_streams(&j, f) != 0 || open_states(&j, f) != 0 || compare_weights(&j, f) != 0 || run_layers(&j, f) != 0 || run_logits(&j, f) != 0;

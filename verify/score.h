@@ -12,6 +12,7 @@
 struct score_options {
     size_t context;                     /* tokens per chunk; 0: 512 */
     size_t chunks;                      /* at most; 0: all */
+    bool exact;                         /* float32 products throughout: see score_is_fast() */
     uint64_t memory;                    /* bytes to get by with; 0: budget_default() */
     const char *beside;                 /* hidden states that do not fit, and those of long runs, are kept in a file whose name begins so, and
                                          * the next run of the same kind goes on with them; NULL: nothing is kept */
@@ -24,6 +25,10 @@ struct score_models {
     struct model *original, *const *candidate;
     size_t n;
 };
+
+/* Products go through bfloat16 units, where the CPU has them, unless a model holds float32 or float16, which would be rounded: a
+ * conversion among bfloat16, float16 and float32 is found to be exactly equal. All models of a run are treated alike. */
+bool score_is_fast(const struct score_models *);
 
 /* What the models read, and the places where what they say is scored: behind token at[i], of all chunks, next[i] follows. Every
  * chunk has `context` tokens and sees no other; attention is causal, so a short one may be filled up with any tokens. */
@@ -62,6 +67,7 @@ struct score {
     struct candidate_score *candidate;
     size_t ncandidates;
     uint64_t spilled_nbytes;            /* of hidden states in a file; 0: they were in memory */
+    bool fast;                          /* bfloat16 units were used */
     bool resumed;                       /* from what an earlier run had done */
     double seconds;
     uint64_t peak_nbytes;               /* resident, as getrusage has it */

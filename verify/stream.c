@@ -1,6 +1,7 @@
 /* stream.c - streams opened and closed, their hidden states, and products with weights that are decoded slab by slab. */
 #include "verify/stream.h"
 
+#include "verify/bf16.h"
 #include "verify/rows.h"
 
 #include <string.h>
@@ -175,26 +176,44 @@ void stream_observe(struct stream *s, const struct tensor *t, size_t expert, con
         s->options.observe(s->options.ctx, t, expert, x, n);
 }
 
-int stream_product(struct stream *s, const struct affine *a, const float *x, size_t n, float *y, struct fail *f)
+/* Not where rounding a weight would lose what its type holds. */
+static bool by_bf16(const struct stream *s, const struct tensor *w)
 {
-    size_t rows = a->rows, first = a->first + a->expert * rows, width = tensor_row(a->w), panel_nbytes = OPS_PANEL * width * sizeof(float);
-    size_t slab = OPS_PANEL * largest(1, s->slab_nbytes / panel_nbytes);
-    const float *bias = NULL;
-    int bad = stream_vector(s, a->b, &bias, f);
+    return s->options.fast && bf16_usable() && (w->type->block > 1 || strcmp(w->type->name, "bf16") == 0);
+}
+
+/* The weight is decoded slab by slab, each slab once for all n tokens. */
+static int product_by_slabs(struct stream *s, const struct tensor *t, size_t first, size_t rows, const float *x, size_t n, float *y,
+                            struct fail *f)
+{
+    size_t width = tensor_row(t), slab = OPS_PANEL * largest(1, s->slab_nbytes / (OPS_PANEL * width * sizeof(float)));
 
     arena_reset(&s->slab);
     float *w = arena_raw(&s->slab, (slab < rows ? slab : rows) * width * sizeof *w);
+    for (size_t r = 0; r < rows; r += slab) {
+        size_t some = rows - r < slab ? rows - r : slab;
+        if (rows_decode(s->model, t, first + r, some, w, f) != 0)
+            return -1;
+        op_product(x, n, width, w, some, y + r, rows);
+    }
+    return 0;
+}
+
+int stream_product(struct stream *s, const struct affine *a, const float *x, size_t n, float *y, struct fail *f)
+{
+    size_t rows = a->rows, first = a->first + a->expert * rows;
+    const float *bias;
+
+    if (stream_vector(s, a->b, &bias, f) != 0)
+        return -1;
     if (a->first == 0)
         stream_observe(s, a->w, a->expert, x, n);
-    for (size_t r = 0; r < rows && !bad; r += slab) {
-        size_t some = rows - r < slab ? rows - r : slab;
-        bad = rows_decode(s->model, a->w, first + r, some, w, f);
-        if (!bad)
-            op_product(x, n, width, w, some, y + r, rows);
-    }
-    if (bias && !bad)
+    if (by_bf16(s, a->w) ? bf16_product(s->model, a->w, first, rows, x, n, y, rows, f)
+                         : product_by_slabs(s, a->w, first, rows, x, n, y, f))
+        return -1;
+    if (bias)
         op_add(y, NULL, bias + a->first, n, rows);
-    return bad;
+    return 0;
 }
 
 int stream_norm(struct stream *s, const struct affine *a, const float *x, size_t n, float *y, struct fail *f)
