@@ -6,6 +6,7 @@
 #include "tools/report_verify.h"
 #include "tools/verify_result.h"
 #include "tools/verify_static.h"
+#include "verify/forecast.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,22 +22,80 @@ static const char *beside(struct args *a, const struct model *m)
     return arena_printf(&a->arena, "%.*s.verify", (int)n, m->path);
 }
 
+static struct score_options options_of(struct args *a, const struct score_models *models)
+{
+    return (struct score_options){ .context = a->context, .chunks = a->chunks, .memory = a->memory, .exact = a->exact,
+                                   .beside = beside(a, models->n ? models->candidate[0] : models->original) };
+}
+
+static void print_forecast(FILE *to, const struct forecast *g)
+{
+    char seconds[SIZE_TEXT], memory[SIZE_TEXT], disk[SIZE_TEXT];
+
+    fprintf(to, "about %s, %s of memory and %s on disk\n", time_text(seconds, g->seconds), size_text(memory, g->memory_nbytes),
+            size_text(disk, g->disk_nbytes));
+}
+
+/* People are told before a long run what it takes, and before a short one if they watch. */
+static int tell_forecast(struct args *a, const struct meter *m, const struct score_models *models, const struct score_input *in,
+                         const struct score_options *options, struct fail *f)
+{
+    enum { LONG_SECONDS = 60 };
+    struct forecast g;
+
+    if (a->quiet)
+        return 0;
+    if (forecast_score(models, in, options, &g, f) != 0)
+        return -1;
+    if (m->on || g.seconds >= LONG_SECONDS)
+        print_forecast(stderr, &g);
+    return 0;
+}
+
 /* Reads the text and runs the models over it. */
 static int measure(struct args *a, const struct score_models *models, const struct vocab *v, const char *what, struct measured *text,
                    struct score *s, struct fail *f)
 {
     struct meter meter;
-    struct score_options options = { .context = a->context, .chunks = a->chunks, .memory = a->memory, .exact = a->exact, .progress = meter_steps, .ctx = &meter,
-                                     .beside = beside(a, models->n ? models->candidate[0] : models->original) };
+    struct score_options options = options_of(a, models);
     struct score_input in;
     int bad;
 
     if (texts_read(&text->texts, a->text, &a->arena, f) != 0 || texts_input(&in, &text->categories, &text->texts, v, &options, &a->arena, f) != 0)
         return -1;
     meter_start(&meter, a, what);
+    options.progress = meter_steps;
+    options.ctx = &meter;
+    if (tell_forecast(a, &meter, models, &in, &options, f) != 0)
+        return -1;
     bad = score_run(models, &in, &options, &a->arena, s, f);
     meter_end(&meter);
     return bad;
+}
+
+/* --dry-run. */
+static int plan(struct args *a, const struct score_models *models, const struct vocab *v, struct fail *f)
+{
+    struct score_options options = options_of(a, models);
+    struct measured text;
+    struct score_input in;
+    struct forecast g;
+    cJSON *root;
+
+    if (texts_read(&text.texts, a->text, &a->arena, f) != 0 || texts_input(&in, &text.categories, &text.texts, v, &options, &a->arena, f) != 0 ||
+        forecast_score(models, &in, &options, &g, f) != 0)
+        return -1;
+    if (!a->json) {
+        print_forecast(stdout, &g);
+        return stdout_done(f);
+    }
+    root = cJSON_CreateObject();
+    cJSON_AddItemToObject(root, "tokens", json_whole(in.n));
+    cJSON_AddItemToObject(root, "chunks", json_whole(in.nchunks));
+    cJSON_AddNumberToObject(root, "seconds", g.seconds);
+    cJSON_AddItemToObject(root, "memory_bytes", json_whole(g.memory_nbytes));
+    cJSON_AddItemToObject(root, "disk_bytes", json_whole(g.disk_nbytes));
+    return json_print(root, f);
 }
 
 /* ---- verify ---- */
@@ -86,6 +145,8 @@ static int verify(struct args *a, const struct score_models *models, struct voca
     struct verify_result result = { .args = a, .models = models, .score = &s, .choices = a->choices ? &choices : NULL, .text = &text };
     struct vocab *v = canonical_vocab(models->original, found, f);
 
+    if (v && a->dry_run)
+        return plan(a, models, v, f);
     if (!v || (a->choices && read_questions(a, &questions, f) != 0) || measure(a, models, v, "verifying", &text, &s, f) != 0)
         return -1;
     if (a->choices && ask(a, models, v, &questions, &choices, f) != 0)
@@ -123,7 +184,7 @@ static int run_verify(struct args *a, struct fail *f)
 }
 
 static const char *const verify_options[] = {
-    "against", "text", "context", "chunks", "memory", "exact", "choices", "shots", "max-kld", "max-ppl-ratio", "min-top1", "min-choices-agreement",
+    "against", "text", "context", "chunks", "memory", "exact", "dry-run", "choices", "shots", "max-kld", "max-ppl-ratio", "min-top1", "min-choices-agreement",
     "min-cosine", "min-rank-correlation", "report", "force", "static", "imatrix", "verbose", "ignore-key", NULL
 };
 
@@ -152,6 +213,8 @@ static int perplexity(struct args *a, struct model *m, struct vocab *found, stru
     struct measured text;
     struct vocab *v = canonical_vocab(m, found, f);
 
+    if (v && a->dry_run)
+        return plan(a, &models, v, f);
     if (!v || measure(a, &models, v, "measuring", &text, &s, f) != 0)
         return -1;
     if (a->json)
@@ -174,7 +237,7 @@ static int run_perplexity(struct args *a, struct fail *f)
     return bad;
 }
 
-static const char *const perplexity_options[] = { "text", "context", "chunks", "memory", "exact", "ignore-key", NULL };
+static const char *const perplexity_options[] = { "text", "context", "chunks", "memory", "exact", "dry-run", "ignore-key", NULL };
 
 const struct command command_perplexity = {
     .name = "perplexity", .operands = "MODEL", .about = "one model alone on a text",

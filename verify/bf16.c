@@ -132,11 +132,13 @@ static uint32_t *pack_tokens(const float *x, size_t n, size_t width, struct aren
 }
 
 int bf16_product(struct model *m, const struct tensor *w, uint64_t first, size_t rows, const float *x, size_t n, float *y, size_t stride,
-                 struct fail *f)
+                 struct arena *tokens, struct fail *f)
 {
     size_t width = tensor_row(w), pairs = pairs_of(width), lowest = SIZE_MAX;
-    struct arena own = {0};
-    const uint32_t *packed = pack_tokens(x, n, width, &own);
+    const uint32_t *packed;
+
+    arena_reset(tokens);
+    packed = pack_tokens(x, n, width, tokens);
 
 #pragma omp parallel
     {
@@ -161,7 +163,6 @@ int bf16_product(struct model *m, const struct tensor *w, uint64_t first, size_t
         arena_release(&mine);
         arena_release(&tmp);
     }
-    arena_release(&own);
     return lowest == SIZE_MAX ? 0 : -1;
 }
 
@@ -173,9 +174,9 @@ bool bf16_usable(void)
 }
 
 int bf16_product(struct model *m, const struct tensor *w, uint64_t first, size_t rows, const float *x, size_t n, float *y, size_t stride,
-                 struct fail *f)
+                 struct arena *tokens, struct fail *f)
 {
-    (void)m, (void)w, (void)first, (void)rows, (void)x, (void)n, (void)y, (void)stride;
+    (void)m, (void)w, (void)first, (void)rows, (void)x, (void)n, (void)y, (void)stride, (void)tokens;
     return fail(f, FAIL_SYSTEM, "this CPU has no bfloat16 units");
 }
 

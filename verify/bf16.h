@@ -12,8 +12,8 @@
 bool bf16_usable(void);
 
 /* y[t][r] = sum over i of x[t][i] * w[first + r][i], for n tokens and `rows` rows of t; the rows of y lie `stride` floats apart. Each
- * row is decoded once. In parallel; of several failures that of the lowest row is told. Only if bf16_usable(). */
+ * row is decoded once. In parallel; of several failures that of the lowest row is told. `tmp` holds the packed tokens, and is reset first. Only if bf16_usable(). */
 int bf16_product(struct model *, const struct tensor *w, uint64_t first, size_t rows, const float *x, size_t n, float *y, size_t stride,
-                 struct fail *);
+                 struct arena *tmp, struct fail *);
 
 #endif

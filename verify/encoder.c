@@ -53,6 +53,8 @@ struct encoder *encoder_open(struct model *m, size_t longest, struct fail *f)
     e->s.arena = arena;
     e->s.model = m;
     e->s.context = longest;
+    e->s.space = &e->s.own_space;
+    e->s.slab_nbytes = SLAB_NBYTES;
     e->s.encoder = true;
     e->pooling = pooling == 0 ? POOLING_MEAN : (enum pooling)pooling;
     ops_init();
@@ -120,7 +122,7 @@ static int add_types_and_positions(struct encoder *e, struct fail *f)
     float *positions = stream_buffer(&e->s, e->s.context, width);
     const float *type = NULL;
 
-    if ((e->s.token_types.w && !(type = model_rows_f32(e->s.model, e->s.token_types.w, 0, 1, &e->s.work, f)))
+    if ((e->s.token_types.w && !(type = model_rows_f32(e->s.model, e->s.token_types.w, 0, 1, &e->s.space->work, f)))
         || rows_decode(e->s.model, e->s.positions.w, 0, e->s.context, positions, f) != 0)
         return -1;
     op_add(e->hidden, NULL, type, n, width);
@@ -150,7 +152,7 @@ static int attention_block(struct encoder *e, const struct layer *l, float *x, c
     size_t n = start[ntexts] - start[0], width = s->length[WIDTH];
     float *q = stream_buffer(s, n, s->length[QUERY]), *k = stream_buffer(s, n, s->length[KEY]), *v = stream_buffer(s, n, s->length[VALUE]);
     float *mixed = stream_buffer(s, n, s->length[MIXED]), *y = stream_buffer(s, n, width);
-    size_t *from = arena_raw(&s->work, (ntexts + 1) * sizeof *from);
+    size_t *from = arena_raw(&s->space->work, (ntexts + 1) * sizeof *from);
 
     for (size_t t = 0; t <= ntexts; t++)
         from[t] = start[t] - start[0];
@@ -200,9 +202,9 @@ int encoder_layer(struct encoder *e, size_t layer, struct fail *f)
         some = texts_of_group(&e->texts, first);
         size_t n = start[some] - start[0];
         bad = attention_block(e, l, x, start, some, f) != 0;
-        arena_reset(&e->s.work);
+        arena_reset(&e->s.space->work);
         bad = bad || mlp_block(e, l, x, n, f) != 0;
-        arena_reset(&e->s.work);
+        arena_reset(&e->s.space->work);
         if (!bad && !op_finite(x, n * width))
             bad = fail(f, FAIL_INPUT, "the hidden state behind layer %zu ('blk.%zu') is not finite", layer, layer);
     }

@@ -33,7 +33,7 @@ static struct span group_at(const struct stream *s, size_t index)
 static int embed_group(struct stream *s, struct span g, struct fail *f)
 {
     size_t width = s->length[WIDTH];
-    float *x = states_get(s->states, s->index, g.index, 0, g.n * width, &s->work, f);
+    float *x = states_get(s->states, s->index, g.index, 0, g.n * width, &s->space->input, f);
 
     if (!x || rows_gather(s->model, s->embedding.w, s->tokens + g.first, g.n, x, f) != 0)
         return -1;
@@ -51,7 +51,8 @@ int stream_embed(struct stream *s, struct fail *f)
     for (size_t i = 0; i < stream_groups(s, s->group) && !bad; i++) {
         if (states_passed(s->states, s->index, i) == 0)
             bad = embed_group(s, group_at(s, i), f);
-        arena_reset(&s->work);
+        arena_reset(&s->space->input);
+        arena_reset(&s->space->work);
     }
     stream_release_buffers(s);
     return bad ? fail_in(f, s->model->path) : 0;
@@ -99,29 +100,44 @@ static int attention_block(struct stream *s, const struct layer *l, float *x, si
     return 0;
 }
 
+/* The mlp of the last layer, for those rows only that somebody looks at: of each chunk of x the ones from needed_from on. */
+static int mlp_of_needed(struct stream *s, const struct layer *l, const float *in, float *x, size_t n, struct fail *f)
+{
+    size_t from = s->options.needed_from, width = s->length[WIDTH], some = s->context - from, chunks = n / s->context;
+    float *rows = stream_buffer(s, chunks * some, width), *inputs = in == x ? rows : stream_buffer(s, chunks * some, width);
+
+    for (size_t k = 0; k < chunks; k++) {
+        size_t first = (k * s->context + from) * width;
+        memcpy(rows + k * some * width, x + first, some * width * sizeof *x);
+        if (inputs != rows)
+            memcpy(inputs + k * some * width, in + first, some * width * sizeof *x);
+    }
+    if (stream_mlp(s, l, inputs, rows, chunks * some, f) != 0)
+        return -1;
+    for (size_t k = 0; k < chunks; k++)
+        memcpy(x + (k * s->context + from) * width, rows + k * some * width, some * width * sizeof *x);
+    return 0;
+}
+
 /* Both halves of a layer for n tokens that pass it together. */
 static int through_layer(struct stream *s, const struct layer *l, float *x, size_t n, struct fail *f)
 {
     const float *in = x;            /* what the mlp reads */
-    struct arena outer = s->work;   /* holds x when it was read from a file */
-    int bad;
+    bool last = l == &s->layer[s->layers - 1];      /* an observer is shown whole chunks, or several halves */
 
-    s->work = (struct arena){0};
     if (s->block.has & HAS_PARALLEL_MLP)
         in = memcpy(stream_buffer(s, n, s->length[WIDTH]), x, n * s->length[WIDTH] * sizeof *x);
-    bad = attention_block(s, l, x, n, f);
+    if (attention_block(s, l, x, n, f) != 0)
+        return -1;
     if (in == x)
-        arena_reset(&s->work);
-    bad = bad || stream_mlp(s, l, in, x, n, f) != 0;
-    arena_release(&s->work);
-    s->work = outer;
-    return bad ? -1 : 0;
+        arena_reset(&s->space->work);
+    return last && s->options.needed_from && (!s->options.observe || n > s->context) ? mlp_of_needed(s, l, in, x, n, f) : stream_mlp(s, l, in, x, n, f);
 }
 
 static int layer_group(struct stream *s, size_t layer, struct span g, struct fail *f)
 {
     size_t numbers = g.n * s->length[WIDTH];
-    float *x = states_get(s->states, s->index, g.index, 0, numbers, &s->work, f);
+    float *x = states_get(s->states, s->index, g.index, 0, numbers, &s->space->input, f);
 
     if (!x || through_layer(s, &s->layer[layer], x, g.n, f) != 0)
         return -1;
@@ -140,7 +156,8 @@ int stream_layer(struct stream *s, size_t layer, struct fail *f)
         struct span g = group_at(s, i);
         if (states_passed(s->states, s->index, i) < layer + 2)
             bad = layer_group(s, layer, g, f);
-        arena_reset(&s->work);
+        arena_reset(&s->space->input);
+        arena_reset(&s->space->work);
         if (!bad && s->options.progress)
             s->options.progress(s->options.ctx, g.n);
     }
@@ -153,12 +170,12 @@ int stream_observe_output(struct stream *s, size_t first, size_t n, struct fail 
     int bad = 0;
 
     for (size_t some; n && !bad; first += some, n -= some) {
-        const float *in = stream_range(s, first, n < GROUP_TOKENS ? n : GROUP_TOKENS, &some, &s->work, f);
+        const float *in = stream_range(s, first, n < GROUP_TOKENS ? n : GROUP_TOKENS, &some, &s->space->work, f);
         float *x = in ? stream_buffer(s, some, s->length[WIDTH]) : NULL;
         bad = !in || stream_norm(s, &s->output_norm, in, some, x, f) != 0;
         if (!bad)
             stream_observe(s, s->output.w, 0, x, some);
-        arena_reset(&s->work);
+        arena_reset(&s->space->work);
     }
     stream_release_buffers(s);
     return bad ? fail_in(f, s->model->path) : 0;

@@ -17,6 +17,15 @@
 
 struct stream;
 
+/* Memory of one call, kept for the next: streams that take turns may share one. Released by workspace_release(). */
+struct workspace {
+    struct arena input;     /* states that were read from a file */
+    struct arena work;      /* temporaries of a group */
+    struct arena slab;      /* decoded or packed numbers of one product */
+};
+
+void workspace_release(struct workspace *);
+
 /* All zeros (or NULL for the whole) is fine. Both are called from the thread that calls stream_layer(). */
 struct stream_options {
     /* The inputs of a product with a tensor, before it is computed: n tokens of tensor_row(t) floats, in order. q, k and v get
@@ -27,6 +36,8 @@ struct stream_options {
     int (*passed)(void *ctx, size_t layer, struct fail *f);
     void *ctx;
     bool fast;              /* products with bfloat16 and quantized weights through the CPU's bfloat16 units, if it has them: bf16.h */
+    struct workspace *space;                /* NULL: its own, released after each call */
+    size_t needed_from;     /* behind the last layer, the states of each chunk before this position are not looked at */
     size_t work_nbytes;     /* for decoded weights and the temporaries of a group, as far as one chunk and one panel allow; 0: enough */
 };
 

@@ -55,7 +55,7 @@ static int mixture(struct stream *s, const struct layer *l, float *y, size_t n, 
     size_t width = s->length[WIDTH], experts = s->length[EXPERTS], used = s->experts_used;
     float *logits = stream_buffer(s, n, experts), *in = stream_buffer(s, n, width), *sum = stream_buffer(s, n, width);
     float *hidden = stream_buffer(s, n, 2 * largest(s->length[EXPERT_HIDDEN], s->length[SHARED_HIDDEN]));
-    struct routes r = { arena_raw(&s->work, n * used * sizeof *r.expert), arena_raw(&s->work, n * sizeof *r.token),
+    struct routes r = { arena_raw(&s->space->work, n * used * sizeof *r.expert), arena_raw(&s->space->work, n * sizeof *r.token),
                         stream_buffer(s, n, used), stream_buffer(s, n, 1) };
 
     if (stream_product(s, &l->router, y, n, logits, f) != 0)

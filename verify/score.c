@@ -17,6 +17,7 @@
 
 enum {
     LOGITS_TOKENS = 2048,               /* in a batch: no more than pay for decoding the output matrix again */
+    MOST_BITS = 7,                      /* of a candidate whose error is far above that of bfloat16 products */
     STATES_NBYTES = 16 << 20,           /* of hidden states compared at a time, at least one */
     SAVE_SECONDS = 15,                  /* between two savings of states that are in memory: what a killed run loses at most */
 };
@@ -32,6 +33,7 @@ struct job {
     struct tensor_errors *errors;               /* of each candidate */
     enum { NOTHING, LAYER, OUTPUT } observed;   /* of the original's products */
     struct sums inputs;                         /* what they were given */
+    struct workspace space;                     /* the streams take turns */
     const char *what;                           /* for progress */
     uint64_t done, total;
     struct arena *arena;
@@ -310,6 +312,7 @@ static int run_logits(struct job *j, struct fail *f)
     float *candidate = j->models->n ? arena_raw(&tmp, batch * vocabulary * sizeof *candidate) : NULL;
     int bad = 0;
 
+    workspace_release(&j->space);       /* what layers needed is more than this does */
     j->score->token = arena_array(j->arena, struct token_said, all);
     for (size_t k = 0; k < j->models->n; k++)
         j->score->candidate[k].token = arena_array(j->arena, struct token_loss, all);
@@ -339,33 +342,58 @@ static uint64_t peak_nbytes(void)
     return (uint64_t)u.ru_maxrss * 1024;
 }
 
-/* More than norms and routers? */
-static bool mostly_wide(const struct model *m)
+/* Bits for a weight of the matrices, which are nearly all of a model. */
+static double bits_of(const struct model *m)
+{
+    double bits = 0, all = 0;
+
+    for (size_t i = 0; i < m->ntensors; i++) {
+        const struct tensor *t = &m->tensor[i];
+        bits += 8 * (double)tensor_bytes(t);
+        all += (double)tensor_weights(t);
+    }
+    return all > 0 ? bits / all : 0;
+}
+
+/* A model's matrices are bfloat16, or quantized: nearly all of them, since norms and routers are always wide. */
+static bool mostly_narrow(const struct model *m)
 {
     uint64_t wide = 0, all = 0;
 
     for (size_t i = 0; i < m->ntensors; i++) {
         const struct tensor *t = &m->tensor[i];
-        const char *type = t->type->name;
         all += tensor_weights(t);
-        if (strcmp(type, "f32") == 0 || strcmp(type, "f16") == 0 || strcmp(type, "f64") == 0)
+        if (t->type->block == 1 && strcmp(t->type->name, "bf16") != 0)
             wide += tensor_weights(t);
     }
-    return wide > all / 8;
+    return wide <= all / 8;
 }
 
 bool score_is_fast(const struct score_models *models)
 {
-    bool fast = bf16_usable() && !mostly_wide(models->original);
+    bool fast = bf16_usable() && mostly_narrow(models->original);
 
     for (size_t k = 0; k < models->n; k++)
-        fast = fast && !mostly_wide(models->candidate[k]);
+        fast = fast && mostly_narrow(models->candidate[k]) && bits_of(models->candidate[k]) < MOST_BITS;
     return fast;
+}
+
+/* The least position in a chunk that is scored. */
+static size_t needed_from(const struct score_input *in)
+{
+    size_t from = in->context - 1;
+
+    for (size_t i = 0; i < in->n; i++)
+        from = in->at[i] % in->context < from ? in->at[i] % in->context : from;
+    return from;
 }
 
 static int open_streams(struct job *j, struct fail *f)
 {
-    struct stream_options options = { .progress = advance, .ctx = j, .work_nbytes = j->budget.work, .fast = j->score->fast };
+    struct stream_options options = {
+        .progress = advance, .ctx = j, .work_nbytes = j->budget.work, .fast = j->score->fast, .space = &j->space,
+        .needed_from = needed_from(j->in)
+    };
 
     j->nstreams = j->models->n + 1;
     j->stream = arena_array(j->arena, struct stream *, j->nstreams);
@@ -466,6 +494,7 @@ int score_run(const struct score_models *models, const struct score_input *in, c
     for (size_t k = 0; k < j.nstreams; k++)
         stream_close(j.stream[k]);
     sums_release(&j.inputs);
+    workspace_release(&j.space);
     states_close(j.states, bad && f->kind == FAIL_SYSTEM);      /* after bad input the next run would fail as well */
     s->seconds = now() - start;
     s->peak_nbytes = peak_nbytes();

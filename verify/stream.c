@@ -8,8 +8,7 @@
 
 /* ---- opening ---- */
 
-/* Floats that a token needs while it passes a layer: see attention_block(), stream_mlp() and mixture(). */
-static size_t temporaries(const struct stream *s)
+size_t stream_temporaries(const struct stream *s)
 {
     const size_t *n = s->length;
 
@@ -30,7 +29,7 @@ static int check_tokens(const struct stream *s, struct fail *f)
 /* As many chunks as there is room for the temporaries of. */
 static void choose_group(struct stream *s)
 {
-    size_t work = s->options.work_nbytes, group = GROUP_NBYTES, chunk = s->context * temporaries(s) * sizeof(float);
+    size_t work = s->options.work_nbytes, group = GROUP_NBYTES, chunk = s->context * stream_temporaries(s) * sizeof(float);
 
     s->slab_nbytes = work && work / 4 < SLAB_NBYTES ? work / 4 : SLAB_NBYTES;
     group = work && work / 4 * 3 < group ? work / 4 * 3 : group;
@@ -52,6 +51,7 @@ struct stream *stream_open(struct model *model, const int32_t *tokens, size_t nc
     s->context = context;
     if (options)
         s->options = *options;
+    s->space = s->options.space ? s->options.space : &s->own_space;
     ops_init();
     if (context < 1 || context > MAX_LENGTH)
         fail(f, FAIL_USAGE, "a context of %zu tokens is not possible", context);
@@ -64,10 +64,21 @@ struct stream *stream_open(struct model *model, const int32_t *tokens, size_t nc
     return NULL;
 }
 
+void workspace_release(struct workspace *w)
+{
+    arena_release(&w->input);
+    arena_release(&w->work);
+    arena_release(&w->slab);
+}
+
 void stream_release_buffers(struct stream *s)
 {
-    arena_release(&s->work);
-    arena_release(&s->slab);
+    if (s->space == &s->own_space) {
+        workspace_release(s->space);
+        return;
+    }
+    arena_reset(&s->space->input);
+    arena_reset(&s->space->work);
 }
 
 void stream_close(struct stream *s)
@@ -76,7 +87,7 @@ void stream_close(struct stream *s)
         return;
     struct arena arena = s->arena;      /* holds s itself */
     states_close(s->own_states, false);
-    stream_release_buffers(s);
+    workspace_release(&s->own_space);
     arena_release(&arena);
 }
 
@@ -161,12 +172,12 @@ int stream_gather(struct stream *s, const size_t *at, size_t n, float *out, stru
 
 float *stream_buffer(struct stream *s, size_t n, size_t width)
 {
-    return arena_raw(&s->work, n * width * sizeof(float));
+    return arena_raw(&s->space->work, n * width * sizeof(float));
 }
 
 int stream_vector(struct stream *s, const struct tensor *t, const float **out, struct fail *f)
 {
-    *out = t ? model_rows_f32(s->model, t, 0, 1, &s->work, f) : NULL;
+    *out = t ? model_rows_f32(s->model, t, 0, 1, &s->space->work, f) : NULL;
     return t && !*out ? -1 : 0;
 }
 
@@ -188,8 +199,8 @@ static int product_by_slabs(struct stream *s, const struct tensor *t, size_t fir
 {
     size_t width = tensor_row(t), slab = OPS_PANEL * largest(1, s->slab_nbytes / (OPS_PANEL * width * sizeof(float)));
 
-    arena_reset(&s->slab);
-    float *w = arena_raw(&s->slab, (slab < rows ? slab : rows) * width * sizeof *w);
+    arena_reset(&s->space->slab);
+    float *w = arena_raw(&s->space->slab, (slab < rows ? slab : rows) * width * sizeof *w);
     for (size_t r = 0; r < rows; r += slab) {
         size_t some = rows - r < slab ? rows - r : slab;
         if (rows_decode(s->model, t, first + r, some, w, f) != 0)
@@ -208,7 +219,7 @@ int stream_product(struct stream *s, const struct affine *a, const float *x, siz
         return -1;
     if (a->first == 0)
         stream_observe(s, a->w, a->expert, x, n);
-    if (by_bf16(s, a->w) ? bf16_product(s->model, a->w, first, rows, x, n, y, rows, f)
+    if (by_bf16(s, a->w) ? bf16_product(s->model, a->w, first, rows, x, n, y, rows, &s->space->slab, f)
                          : product_by_slabs(s, a->w, first, rows, x, n, y, f))
         return -1;
     if (bias)

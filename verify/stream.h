@@ -68,8 +68,7 @@ struct stream {
     struct stream_options options;
 
     struct arena arena;             /* owns all of the above but the model and the tokens */
-    struct arena work;              /* buffers of one call */
-    struct arena slab;              /* decoded rows of one weight */
+    struct workspace own_space, *space;     /* what calls work in: its own, or shared */
 };
 
 static inline size_t largest(size_t a, size_t b)
@@ -84,6 +83,9 @@ int stream_read_hyperparameters(struct stream *, struct fail *);
 
 /* Every tensor, checked against the hyperparameters; the tables that turn positions. */
 int stream_find_tensors(struct stream *, struct fail *);
+
+/* Floats that a token needs while it passes a layer: see attention_block(), stream_mlp() and mixture(). */
+size_t stream_temporaries(const struct stream *);
 
 /* ---- hidden states ---- */
 
@@ -113,7 +115,7 @@ int stream_norm(struct stream *, const struct affine *, const float *x, size_t n
 /* x += mlp(norm(in)): n rows, dense or a mixture of experts. */
 int stream_mlp(struct stream *, const struct layer *, const float *in, float *x, size_t n, struct fail *);
 
-/* Between calls it is the other model's turn to use the memory. */
+/* At the end of a call: of a workspace of its own nothing is kept, since it may be another model's turn to use the memory. */
 void stream_release_buffers(struct stream *);
 
 #endif

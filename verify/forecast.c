@@ -1,0 +1,165 @@
+/* forecast.c - see forecast.h. Constants without a source are fits to runs on two cores of a Zen 4. */
+#include "verify/forecast.h"
+
+#include "verify/budget.h"
+#include "verify/rows.h"
+#include "verify/stream.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+enum {
+    TRIAL_ROWS = 4 * OPS_PANEL,
+    TRIAL_TOKENS = 1024,
+};
+
+/* What one model costs. */
+struct costs {
+    double per_weight, per_flop;        /* seconds to decode one, and for one addition or multiplication */
+    double weights, active;             /* of a layer: all, and those a token is multiplied with */
+    uint64_t work_nbytes;
+};
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void add_matrix(struct costs *c, const struct affine *a, double matrices, double used)
+{
+    double n = a->w ? (double)a->rows * (double)tensor_row(a->w) : 0;
+
+    c->weights += n * matrices;
+    c->active += n * used;
+}
+
+static void count_layer(struct costs *c, const struct stream *s, const struct layer *l)
+{
+    const struct affine *dense[] = { &l->q, &l->k, &l->v, &l->o, &l->mlp.gate, &l->mlp.up, &l->mlp.down, &l->router, &l->shared.gate,
+                                     &l->shared.up, &l->shared.down };
+    const struct affine *stacked[] = { &l->experts.gate, &l->experts.up, &l->experts.down };
+
+    for (size_t i = 0; i < sizeof dense / sizeof *dense; i++)
+        add_matrix(c, dense[i], 1, 1);
+    for (size_t i = 0; i < sizeof stacked / sizeof *stacked; i++)
+        add_matrix(c, stacked[i], (double)s->length[EXPERTS], (double)s->experts_used);
+}
+
+/* Seconds for a piece of the largest matrix at hand and n tokens; the best of two. */
+static double trial(struct stream *s, const struct affine *a, const float *x, size_t n, float *y, struct fail *f)
+{
+    double best = INFINITY;
+
+    for (int i = 0; i < 2; i++) {
+        double start = now();
+        if (stream_product(s, a, x, n, y, f) != 0)
+            return -1;
+        best = fmin(best, now() - start);
+    }
+    return best;
+}
+
+static int calibrate(struct costs *c, struct stream *s, struct fail *f)
+{
+    const struct layer *l = s->layer;
+    struct affine a = l->mlp.up.w ? l->mlp.up : l->experts.up.w ? l->experts.up : l->q;
+    size_t all = s->nchunks * s->context, n = all < TRIAL_TOKENS ? all : TRIAL_TOKENS, width = tensor_row(a.w);
+    struct arena tmp = {0};
+    float *x = arena_array(&tmp, float, n * width), *y;
+    double few, many, weights;
+
+    a.b = NULL;
+    a.rows = a.rows < TRIAL_ROWS ? a.rows : TRIAL_ROWS;
+    weights = (double)a.rows * (double)width;
+    y = arena_raw(&tmp, n * a.rows * sizeof *y);
+    for (size_t i = 0; i < n * width; i++)
+        x[i] = (float)(i % 61) / 61 - 0.5f;
+    few = trial(s, &a, x, 1, y, f);
+    many = few < 0 ? -1 : trial(s, &a, x, n, y, f);
+    arena_release(&tmp);
+    if (many < 0)
+        return fail_in(f, s->model->path);
+    c->per_weight = few / weights;
+    c->per_flop = fmax(many - few, many / 4) / (2 * weights * (double)n);
+    return 0;
+}
+
+/* All layers of a model for all tokens. */
+static double layers_seconds(const struct costs *c, const struct stream *s)
+{
+    double tokens = (double)(s->nchunks * s->context), groups = (double)stream_groups(s, s->group), threads = omp_get_max_threads();
+    double seen = (double)s->context / 2 + 64, heads = (double)s->attention.heads;
+    double attention = 2 * seen * heads * (double)(s->attention.key + s->attention.value) * c->per_flop * (s->options.fast ? 3.5 : 1.8) +
+                       seen * heads * 1.2e-9 / threads;
+    double rest = ((double)s->length[WIDTH] * 20 + (double)s->length[HIDDEN] * 3) * 0.4e-9 / threads;
+
+    return (double)s->layers * (groups * c->weights * c->per_weight + tokens * (2 * c->active * c->per_flop + attention + rest));
+}
+
+static double logits_seconds(const struct costs *c, const struct stream *s, size_t n, size_t batch)
+{
+    double weights = (double)s->vocabulary * (double)s->length[WIDTH], batches = ceil((double)n / (double)batch);
+
+    return batches * weights * c->per_weight + 2 * (double)n * weights * c->per_flop +
+           (double)n * (double)s->vocabulary * 1.5e-8 / omp_get_max_threads();
+}
+
+static uint64_t resident(void)
+{
+    struct rusage u;
+
+    getrusage(RUSAGE_SELF, &u);
+    return (uint64_t)u.ru_maxrss * 1024;
+}
+
+static int add_model(struct forecast *g, struct stream *s, const struct score_input *in, const struct budget *b, bool several, struct fail *f)
+{
+    struct costs c = {0};
+    size_t most = in->n < 2048 ? in->n : 2048, row = s->vocabulary * sizeof(float), batch = b->logits / 2 / row;
+    uint64_t group = (s->group < s->nchunks ? s->group : s->nchunks) * s->context, states, work, logits;
+
+    count_layer(&c, s, s->layer);
+    if (calibrate(&c, s, f) != 0)
+        return -1;
+    batch = batch < 1 ? 1 : batch < most ? batch : most;
+    g->seconds += layers_seconds(&c, s) + logits_seconds(&c, s, in->n, batch);
+    states = (uint64_t)s->nchunks * s->context * s->length[WIDTH] * sizeof(float);
+    work = group * stream_temporaries(s) * sizeof(float) + (s->options.fast ? group * s->length[HIDDEN] * 2 : s->slab_nbytes);
+    logits = (several ? 2 : 1) * batch * row + (s->options.fast ? 0 : s->slab_nbytes);
+    g->disk_nbytes += states;
+    g->memory_nbytes = g->memory_nbytes > work ? g->memory_nbytes : work;
+    g->memory_nbytes = g->memory_nbytes > logits ? g->memory_nbytes : logits;
+    return 0;
+}
+
+int forecast_score(const struct score_models *models, const struct score_input *in, const struct score_options *options,
+                   struct forecast *g, struct fail *f)
+{
+    struct budget b = budget_of(options->memory);
+    struct stream_options how = { .work_nbytes = b.work, .fast = !options->exact && score_is_fast(models) };
+    double decoded = 0;
+    int bad = 0;
+
+    *g = (struct forecast){0};
+    for (size_t k = 0; k <= models->n && !bad; k++) {
+        struct model *m = k ? models->candidate[k - 1] : models->original;
+        struct stream *s = stream_open(m, in->token, in->nchunks, in->context, &how, f);
+        bad = !s || add_model(g, s, in, &b, models->n > 0, f) != 0;
+        stream_close(s);
+        for (size_t i = 0; i < m->ntensors && models->n; i++)
+            decoded += (double)tensor_weights(&m->tensor[i]);
+    }
+    g->seconds += decoded * 1.6e-9 / omp_get_max_threads();     /* the tensors, compared one by one */
+    if (g->disk_nbytes <= b.states) {
+        g->memory_nbytes += g->disk_nbytes;
+        g->disk_nbytes = 0;
+    }
+    g->memory_nbytes += resident() + in->n * (sizeof(struct token_said) + models->n * sizeof(struct token_loss));
+    return bad ? -1 : 0;
+}

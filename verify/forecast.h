@@ -1,0 +1,16 @@
+/* forecast.h - what a run of score.h will need, told before it starts. */
+#ifndef BANTAM_FORECAST_H
+#define BANTAM_FORECAST_H
+
+#include "verify/score.h"
+
+struct forecast {
+    double seconds;
+    uint64_t memory_nbytes, disk_nbytes;        /* at their largest; disk: of hidden states that do not fit in memory */
+};
+
+/* Opens the models' streams, multiplies a piece of each one's weights to see how fast that goes here and now, and counts. Takes some
+ * tenths of a second. What would be refused before the first layer is refused here. */
+int forecast_score(const struct score_models *, const struct score_input *, const struct score_options *, struct forecast *, struct fail *);
+
+#endif
