@@ -46,8 +46,8 @@ convert_part() { # MODEL GIGABYTES SECONDS OPTION...
 make_model llama-405b llama3-added
 make_model mixtral-8x22b spm-bpe
 for model in llama-405b mixtral-8x22b; do
-    check "$model: inspect" 0.1 64 10 "$bantam" inspect "$dir/$model"
-    check "$model: inspect, by the index" 0.1 64 10 "$bantam" inspect "$dir/$model/model.safetensors.index.json"
+    check "$model: inspect" 0.1 64 20 "$bantam" inspect "$dir/$model"
+    check "$model: inspect, by the index" 0.1 64 20 "$bantam" inspect "$dir/$model/model.safetensors.index.json"
     check "$model: convert --dry-run" 2 300 5 "$bantam" convert "$dir/$model" --dry-run
     check "$model: quantize Q4_K_M --dry-run --json" 2 300 5 "$bantam" quantize "$dir/$model" --type Q4_K_M --dry-run --json
 done
