@@ -63,6 +63,17 @@ static bool is_ambiguous(const char *name)
     return false;
 }
 
+/* The hub's ids of families. */
+static bool is_family(const char *name)
+{
+    static const char *const names[] = { "bsd", "cc", "gpl", "lgpl", "gfdl", NULL };
+
+    for (size_t i = 0; names[i]; i++)
+        if (strcasecmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
 static bool says_nothing(const char *id)
 {
     return !*id || strcasecmp(id, "other") == 0 || strcasecmp(id, "unknown") == 0 || strcasecmp(id, "none") == 0;
@@ -84,6 +95,8 @@ static void declare(struct evidence *e, const char *id, const char *name, const 
     e->level = e->license ? LEVEL_DECLARED : LEVEL_NONE;
     if (!e->license && word && is_ambiguous(word))
         e->note = "several agreements go by this name: only the text decides";
+    else if (!e->license && word && is_family(word))
+        e->note = "names a family of licenses, not one of them";
     else if (!e->license && word && !says_nothing(word))
         e->note = "not in the table of licenses";
     else if (!e->license)

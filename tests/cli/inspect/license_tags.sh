@@ -13,6 +13,8 @@ try 'license: grok2-community\n'
 try 'license: apple-amlr\n'
 try 'license: gemma\nextra_gated_eu_disallowed: true\n'
 try 'license: bespoke-1.0\n'
+try 'license: bsd\n'
+try 'license: cc-by-nc-sa-3.0\n'
 try 'license: null\n'
 try 'license: {a: b}\n'
 "$bantam" inspect m --json > /dev/null
