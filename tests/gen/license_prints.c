@@ -2,7 +2,7 @@
  *
  * Standard input: a line per text, with tabs between ID PART REVISION PATH [FROM [TO]]. FROM and TO are phrases that
  * begin and end what counts: titles, copyright lines and instructions on how to apply a license do not. Build and run:
- *     make build/gcc/license_prints && build/gcc/license_prints < list.tsv > formats/license_prints.def */
+ *     make build/gcc/license_prints && build/gcc/license_prints < tests/gen/license_prints.tsv > formats/license_prints.def */
 #include "formats/file.h"
 #include "formats/license_text.h"
 
