@@ -11,7 +11,7 @@
 
 struct transposer;
 
-enum { TRANSPOSE_PANEL = 96 << 20 };
+enum { TRANSPOSE_PANEL = 64 << 20 };
 
 /* Lives as long as the arena; no thread may be using it then. `panel_nbytes` bounds the panel, one column of which may be more; a matrix of up to a 64th of that is turned by whoever asks for
  * rows of it. TRANSPOSE_PANEL is what adapters take. */
