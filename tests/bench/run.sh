@@ -5,14 +5,15 @@
 #   PEER_CONVERT   convert_hf_to_gguf.py, run by PEER_PYTHON (python3)
 #   BENCH_DIR      scratch space on the disk to measure (build/bench); about 5 GB
 #   BENCH_TYPES    what is measured against llama-quantize: a list, or "all"; IQ types on a small model, see below
-#   BENCH_PARTS    copy types matrix convert sources threads
+#   BENCH_PARTS    copy types matrix convert sources threads verify
+#   BENCH_TEXT     what verify and perplexity read: UTF-8, at least 4096 tokens (demo/text.txt, six times)
 #   BENCH_THREADS  2
 #   BENCH_REPEAT   3
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 dir=${BENCH_DIR:-build/bench} threads=${BENCH_THREADS:-2} python=${PEER_PYTHON:-python3} repeat=${BENCH_REPEAT:-3}
 bantam=$PWD/${BANTAM:-bantam} build=${BUILD:-build/gcc}
-parts=" ${BENCH_PARTS:-copy types matrix convert sources threads} "
+parts=" ${BENCH_PARTS:-copy types matrix convert sources threads verify} "
 types=${BENCH_TYPES:-Q4_K_M Q6_K IQ2_XS}
 [ "$types" != all ] || types="Q2_K Q2_K_S Q3_K_S Q3_K_M Q3_K_L Q4_K_S Q4_K_M Q5_K_S Q5_K_M Q6_K Q8_0 Q4_0 Q4_1 Q5_0 Q5_1 TQ1_0 TQ2_0
     Q1_0 Q2_0 MXFP4_MOE IQ4_NL IQ4_XS IQ1_S IQ1_M IQ2_XXS IQ2_XS IQ2_S IQ2_M IQ3_XXS IQ3_XS IQ3_S IQ3_M"
@@ -118,4 +119,27 @@ if wants threads && [ "$threads" -gt 1 ]; then
     ours '' "$large.bf16.gguf" Q4_K_M
     row "bantam bf16 -> Q4_K_M, $threads threads" "$(over "100 * $one" "$wall * $threads") % of linear"
 fi
+
+# Perplexity of one model, and original and candidate with KL divergence against the two runs that the peer needs for it.
+verify_rows() {
+    local text=$dir/text w c chunks=8
+    if [ -n "${BENCH_TEXT:-}" ]; then cp "$BENCH_TEXT" "$text"; else for _ in 1 2 3 4 5 6; do cat demo/text.txt; done >"$text"; fi
+    make_gguf "$large" "$dir/candidate.gguf" Q4_K_M
+    peer() { measure 1 "$dir/none" "$PEER_BIN/llama-perplexity" -f "$text" -t "$threads" -c 512 --chunks $chunks "$@"; }
+    peer -m "$large.bf16.gguf" || return
+    row "llama-perplexity, bf16"
+    w=$wall c=$cpu
+    measure "$repeat" "$dir/none" "$bantam" perplexity "$large.bf16.gguf" --text "$text" --chunks $chunks -j "$threads" || exit 1
+    row "bantam perplexity, bf16" "$(awk "BEGIN { printf \"%.2f of the time, %.2f of the CPU time\", $wall / $w, $cpu / $c }")"
+    peer -m "$large.bf16.gguf" --kl-divergence-base "$dir/base" || return
+    row "llama-perplexity, base file"
+    w=$wall c=$cpu
+    peer -m "$dir/candidate.gguf" --kl-divergence-base "$dir/base" --kl-divergence || return
+    row "llama-perplexity, Q4_K_M against it"
+    w=$(echo "$w + $wall" | bc) c=$(echo "$c + $cpu" | bc)
+    measure "$repeat" "$dir/none" "$bantam" verify "$dir/candidate.gguf" --against "$large.bf16.gguf" --text "$text" --chunks $chunks -j "$threads" || exit 1
+    row "bantam verify, bf16 and Q4_K_M" "$(awk "BEGIN { printf \"%.2f of the time, %.2f of the CPU time\", $wall / $w, $cpu / $c }")"
+    rm -f "$dir/base" "$dir/candidate.gguf" "$text"
+}
+if [ -n "${PEER_BIN:-}" ] && wants verify; then verify_rows; fi
 rm -f "$dir"/[bpq].gguf "$dir/copy" "$dir/time" "$dir/log"
