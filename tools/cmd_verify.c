@@ -141,7 +141,7 @@ static int verify(struct args *a, const struct score_models *models, struct voca
     struct score s = {0};
     struct measured text;
     struct questions questions;
-    struct choices choices;
+    struct choices choices = {0};
     struct verify_result result = { .args = a, .models = models, .score = &s, .choices = a->choices ? &choices : NULL, .text = &text };
     struct vocab *v = canonical_vocab(models->original, found, f);
 

@@ -103,6 +103,7 @@ static cJSON *tensor_json(const struct tensor_error *t)
     cJSON_AddItemToObject(item, "bytes", json_whole(tensor_bytes(t->tensor)));
     if (t->seen)
         cJSON_AddNumberToObject(item, "product_nmse", t->product);
+    cJSON_AddNumberToObject(item, "reach", t->reach);
     worst = cJSON_AddObjectToObject(item, "worst_block");
     cJSON_AddItemToObject(worst, "index", json_whole(t->worst.index));
     cJSON_AddItemToObject(worst, "row", json_whole(t->worst.row));
@@ -138,7 +139,7 @@ void blame_json(cJSON *root, const struct tensor_errors *tensors)
     struct remedy remedy = blame_remedy(&blame);
     cJSON *object = cJSON_AddObjectToObject(root, "blame"), *list, *cure;
 
-    cJSON_AddStringToObject(object, "method", blame.by_inputs ? "energy of each product's error, from squared inputs" : "energy of the weights' error");
+    cJSON_AddStringToObject(object, "method", blame.by_inputs ? "energy of each product's error, from squared inputs, times its layer's share in the hidden state" : "energy of the weights' error");
     list = cJSON_AddArrayToObject(object, "tensors");
     for (size_t i = 0; i < blame.n; i++) {
         const struct culprit *c = &blame.item[i];

@@ -76,7 +76,7 @@ static void print_remedy(const struct blame *blame)
         printf("  %s tensor causes ", these ? "this" : "the first that can be better, one");
     else
         printf(these ? "  these %zu tensors cause " : "  the first %zu that can be better cause ", r.n);
-    printf("%.0f %% of the error; giving %s ", 100 * r.part, r.n == 1 ? "it" : "them");
+    printf("about %.0f %% of the error; giving %s ", 100 * r.part, r.n == 1 ? "it" : "them");
     for (size_t i = 0; i < r.nbetter; i++)
         printf("%s%s", i ? " or " : "", r.better[i]->label);
     printf(" costs %s\n", size_text(size, r.extra_nbytes));

@@ -7,7 +7,7 @@
 
 static double loss_of_tensor(const struct tensor_error *e)
 {
-    return e->seen ? e->product : e->nmse;
+    return e->reach * (e->seen ? e->product : e->nmse);
 }
 
 /* The next encoding that is worth having: what is left of the error is hundreds of times less. */

@@ -1,8 +1,10 @@
 /* blame.h - which tensors cause most of a candidate's error, and what a better encoding for them would cost.
  *
  * A tensor's part is its relative error as a share of the sum over all tensors: the share of energy that is wrong in the product with its
- * inputs (weights_products()), or of the weights themselves where inputs were not seen. That losses of single layers add up in this
- * way, for small ones, is HIGGS' linearity theorem (arXiv 2411.17525); its factors for each layer are taken as equal. An estimate. */
+ * inputs (weights_products()), or of the weights themselves where inputs were not seen, times what its layer makes anew of the hidden
+ * state (tensor_error.reach). That losses of single layers add up in this way, for small ones, is HIGGS' linearity theorem
+ * (arXiv 2411.17525); its factors for each layer are what the reach stands for. An estimate.
+ */
 #ifndef BANTAM_BLAME_H
 #define BANTAM_BLAME_H
 

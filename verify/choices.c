@@ -5,7 +5,7 @@
 #include "verify/forward.h"
 #include "verify/prompts.h"
 
-#include <inttypes.h>
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -207,11 +207,12 @@ static struct group gather(struct job *j, size_t first, size_t n, size_t model, 
     return g;
 }
 
-/* log(sum(exp(x))), in double. */
+/* log(sum(exp(x))), in double; n > 0. */
 static double log_sum(const float *x, size_t n)
 {
     double most = (double)x[0], sum = 0;
 
+    assert(n > 0);
     for (size_t i = 1; i < n; i++)
         most = (double)x[i] > most ? (double)x[i] : most;
     for (size_t i = 0; i < n; i++)

@@ -143,7 +143,7 @@ static int layer_group(struct stream *s, size_t layer, struct span g, struct fai
         return -1;
     if (!op_finite(x, numbers))
         return fail(f, FAIL_INPUT, "the hidden state behind layer %zu ('blk.%zu') is not finite", layer, layer);
-    if (g.index == 0 && s->options.passed && s->options.passed(s->options.ctx, layer, f) != 0)
+    if (g.index == 0 && s->options.passed && s->options.passed(s->options.ctx, x, f) != 0)
         return -1;
     return states_put(s->states, s->index, g.index, layer + 2, x, numbers, f);
 }

@@ -32,8 +32,9 @@ struct stream_options {
      * the same ones. `expert` is the matrix of a tensor of rank 3 that these tokens were sent to, otherwise 0. */
     void (*observe)(void *ctx, const struct tensor *t, size_t expert, const float *x, size_t n);
     void (*progress)(void *ctx, size_t tokens);         /* so many more tokens have passed a layer */
-    /* The first group has passed a layer; what came out is not kept yet, so that what is noted here never lacks. Not 0: a failure. */
-    int (*passed)(void *ctx, size_t layer, struct fail *f);
+    /* The first group has passed a layer: x, the hidden states of its tokens. They are not kept yet, so that what is noted here never
+     * lacks. Not 0: a failure. */
+    int (*passed)(void *ctx, const float *x, struct fail *f);
     void *ctx;
     bool fast;              /* products with bfloat16 and quantized weights through the CPU's bfloat16 units, if it has them: bf16.h */
     struct workspace *space;                /* NULL: its own, released after each call */

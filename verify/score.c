@@ -34,6 +34,7 @@ struct job {
     enum { NOTHING, LAYER, OUTPUT } observed;   /* of the original's products */
     struct sums inputs;                         /* what they were given */
     struct workspace space;                     /* the streams take turns */
+    float *before;                              /* hidden states of the first chunk's second half before the layer */
     const char *what;                           /* for progress */
     uint64_t done, total;
     struct arena *arena;
@@ -201,34 +202,71 @@ static void observe(void *ctx, const struct tensor *t, size_t expert, const floa
         sums_add(e, 0, x + half * columns, context - half);
 }
 
-/* Behind the layers' notes. */
-static uint32_t product_key(const struct job *j, size_t candidate, size_t tensor)
+static uint32_t product_key(const struct job *j, size_t candidate, size_t tensor, bool reach)
 {
-    return (uint32_t)(note_key(j, j->score->nlayers, 0) + tensor * j->models->n + candidate);
+    return (uint32_t)(note_key(j, j->score->nlayers, 0) + 2 * (tensor * j->models->n + candidate) + reach);
 }
 
-static int finish_products(struct job *j, bool note, struct fail *f)
+static int note_products(struct job *j, double reach, struct fail *f)
+{
+    for (size_t k = 0; k < j->models->n; k++)
+        for (size_t i = 0; i < j->errors[k].n; i++) {
+            struct tensor_error *e = &j->errors[k].item[i];
+            if (!e->seen || name_index_find(&j->inputs.names, e->name) < 0)
+                continue;
+            e->reach = reach;
+            if (states_note(j->states, product_key(j, k, i, false), e->product, f) != 0 ||
+                states_note(j->states, product_key(j, k, i, true), reach, f) != 0)
+                return -1;
+        }
+    return 0;
+}
+
+static int finish_products(struct job *j, struct fail *f)
 {
     const struct score_models *m = j->models;
-    int bad = weights_products(m->original, m->candidate, m->n, &j->inputs, j->errors, f);
 
-    for (size_t k = 0; k < m->n && note && !bad; k++)
-        for (size_t i = 0; i < j->errors[k].n && !bad; i++) {
-            const struct tensor_error *e = &j->errors[k].item[i];
-            if (e->seen && name_index_find(&j->inputs.names, e->name) >= 0)
-                bad = states_note(j->states, product_key(j, k, i), e->product, f);
-        }
-    sums_release(&j->inputs);
     j->observed = NOTHING;
+    return weights_products(m->original, m->candidate, m->n, &j->inputs, j->errors, f);
+}
+
+/* Where the hidden states of the first chunk's second half begin and how many floats they are. */
+static size_t sample_of(const struct job *j, size_t *n)
+{
+    size_t first = j->in->context / 2, width = stream_width(j->stream[0]);
+
+    *n = (j->in->context - first) * width;
+    return first * width;
+}
+
+static int keep_before(struct job *j, struct fail *f)
+{
+    size_t first = j->in->context / 2, n = j->in->context - first;
+    struct arena tmp = {0};
+    size_t *at = arena_array(&tmp, size_t, n);
+    int bad;
+
+    for (size_t i = 0; i < n; i++)
+        at[i] = first + i;
+    bad = stream_gather(j->stream[0], at, n, j->before, f);
+    arena_release(&tmp);
     return bad;
 }
 
-static int layer_passed(void *ctx, size_t layer, struct fail *f)
+/* What the layer has added, as a share of what is there now, is as far as errors within it reach. */
+static int layer_passed(void *ctx, const float *x, struct fail *f)
 {
     struct job *j = ctx;
+    struct moments m;
+    size_t n, first = sample_of(j, &n);
+    int bad;
 
-    (void)layer;
-    return j->observed ? finish_products(j, true, f) : 0;
+    if (!j->observed)
+        return 0;
+    m = moments_of(x + first, j->before, n);
+    bad = finish_products(j, f) != 0 || note_products(j, fmin(moments_nmse(&m), 1), f) != 0;
+    sums_release(&j->inputs);
+    return bad ? -1 : 0;
 }
 
 /* What an earlier run found. */
@@ -236,7 +274,8 @@ static void recall_products(struct job *j)
 {
     for (size_t k = 0; k < j->models->n; k++)
         for (size_t i = 0; i < j->errors[k].n; i++)
-            j->errors[k].item[i].seen = states_noted(j->states, product_key(j, k, i), &j->errors[k].item[i].product);
+            if (states_noted(j->states, product_key(j, k, i, true), &j->errors[k].item[i].reach))
+                j->errors[k].item[i].seen = states_noted(j->states, product_key(j, k, i, false), &j->errors[k].item[i].product);
 }
 
 static int run_layers(struct job *j, struct fail *f)
@@ -250,10 +289,13 @@ static int run_layers(struct job *j, struct fail *f)
     for (size_t k = 0; k < j->nstreams; k++)
         if (stream_embed(j->stream[k], f) != 0)
             return -1;
+    j->before = arena_raw(j->arena, (j->in->context - j->in->context / 2) * stream_width(j->stream[0]) * sizeof *j->before);
     if (states_resumed(j->states))
         recall_products(j);
     for (size_t i = 0; i < layers; i++) {
         j->observed = j->models->n && states_passed(j->states, 0, 0) < i + 2 ? LAYER : NOTHING;
+        if (j->observed && keep_before(j, f) != 0)
+            return -1;
         for (size_t k = 0; k < j->nstreams; k++, j->observed = NOTHING)
             if (stream_layer(j->stream[k], i, f) != 0)
                 return -1;
@@ -321,7 +363,7 @@ static int run_logits(struct job *j, struct fail *f)
     for (size_t first = 0; first < all && !bad; first += batch)
         bad = run_batch(j, first, all - first < batch ? all - first : batch, original, candidate, f);
     arena_release(&tmp);
-    return bad || (j->models->n && finish_products(j, false, f) != 0) ? -1 : 0;
+    return bad || (j->models->n && finish_products(j, f) != 0) ? -1 : 0;
 }
 
 /* ---- all together ---- */

@@ -182,7 +182,7 @@ static struct tensor_error error_of(const struct tensor *c, const char *name, co
 {
     struct tensor_error e = { .name = name, .type = c->type->label, .tensor = c, .rmse = moments_rmse(&s->all),
                               .nmse = moments_nmse(&s->all), .cosine = moments_cosine(&s->all), .original = s->original,
-                              .candidate = s->candidate };
+                              .candidate = s->candidate, .reach = 1 };
 
     e.worst.index = s->worst_block;
     e.worst.row = s->worst_row;

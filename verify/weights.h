@@ -19,6 +19,7 @@ struct tensor_error {
     double rmse, nmse, cosine;
     double product;                     /* share of error in the energy of what it is multiplied into; weights_products() */
     bool seen;                          /* `product` was measured */
+    double reach;                       /* how much of the hidden state its layer makes anew, as a share of energy; 1 outside of layers */
     struct {
         uint64_t index, row;            /* the block with the largest error, counted through the tensor, and its row */
         double rmse;

@@ -189,8 +189,8 @@ TEST(blame_is_ranked_and_priced)
         { .name = "d", .type = qtype_named("q2_k"), .rank = 2, .shape = { 1, 256 } },
     };
     struct tensor_error e[4] = {
-        { .name = "a", .tensor = &t[0], .nmse = 0.9, .product = 0.1, .seen = true }, { .name = "b", .tensor = &t[1], .nmse = 0.3 },
-        { .name = "c", .tensor = &t[2], .nmse = 0.6 }, { .name = "d", .tensor = &t[3] },
+        { .name = "a", .tensor = &t[0], .nmse = 0.9, .product = 0.1, .seen = true, .reach = 1 }, { .name = "b", .tensor = &t[1], .nmse = 0.3, .reach = 1 },
+        { .name = "c", .tensor = &t[2], .nmse = 1.2, .reach = 0.5 }, { .name = "d", .tensor = &t[3] },
     };
     struct blame blame = blame_of(&(struct tensor_errors){ e, 4 }, &a);
     struct remedy r = blame_remedy(&blame);
