@@ -5,6 +5,7 @@
 #include "formats/file.h"
 #include "formats/text.h"
 
+#include <assert.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -83,8 +84,10 @@ static int parse(const char *name, struct arena *a, struct hub_name *h, struct f
 /* "ORG/NAME" -> "models--ORG--NAME". */
 static char *repo_dir(const char *root, const char *repo, struct arena *a)
 {
-    const char *slash = strchr(repo, '/');
+    const char *slash;
 
+    assert(repo);
+    slash = strchr(repo, '/');
     if (!slash)
         return path_join(a, root, arena_printf(a, "models--%s", repo));
     return path_join(a, root, arena_printf(a, "models--%.*s--%s", (int)(slash - repo), repo, slash + 1));

@@ -7,6 +7,7 @@
 #include "tools/report.h"
 #include "verify/embed.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -47,6 +48,7 @@ static char *as_lines(const struct vectors *v, struct arena *a, size_t *n)
     *n = 0;
     for (size_t t = 0; t < v->texts.n; t++) {
         put_row(a, &text, n, &cap, v->x + t * v->width, v->width, " ");
+        assert(text);
         text[(*n)++] = '\n';
     }
     return text;

@@ -5,6 +5,7 @@
 #include "tools/report.h"
 #include "verify/collect.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -110,6 +111,7 @@ static int collect_alone(const struct args *a, struct model *m, const struct voc
 
     if (!bad) {
         bad = collect(m, v, text, nbytes, options, s, resumed, f);
+        assert(!options->state || lock.part);
         if (bad && options->state)
             unlink(lock.part);
     }

@@ -142,9 +142,10 @@ static int verify(struct args *a, const struct score_models *models, struct voca
     struct measured text;
     struct questions questions;
     struct choices choices = {0};
-    struct verify_result result = { .args = a, .models = models, .score = &s, .choices = a->choices ? &choices : NULL, .text = &text };
+    struct verify_result result = { .args = a, .models = models, .score = &s, .text = &text };
     struct vocab *v = canonical_vocab(models->original, found, f);
 
+    result.choices = a->choices ? &choices : NULL;
     if (v && a->dry_run)
         return plan(a, models, v, f);
     if (!v || (a->choices && read_questions(a, &questions, f) != 0) || measure(a, models, v, "verifying", &text, &s, f) != 0)

@@ -210,12 +210,13 @@ static struct group gather(struct job *j, size_t first, size_t n, size_t model, 
 /* log(sum(exp(x))), in double; n > 0. */
 static double log_sum(const float *x, size_t n)
 {
-    double most = (double)x[0], sum = 0;
+    double most = (double)x[0], sum;
 
     assert(n > 0);
     for (size_t i = 1; i < n; i++)
         most = (double)x[i] > most ? (double)x[i] : most;
-    for (size_t i = 0; i < n; i++)
+    sum = exp((double)x[0] - most);
+    for (size_t i = 1; i < n; i++)
         sum += exp((double)x[i] - most);
     return most + log(sum);
 }

@@ -67,7 +67,10 @@ int sentences_read(struct sentences *out, const struct vocab *v, const char *tex
         const char *end = memchr(text, '\n', nbytes);
         size_t length = end ? (size_t)(end - text) : nbytes, some = 0;
         int32_t *id = tokenizer_encode(t, text, length, options, &tmp, &some, f);
-        bad = id ? 0 : -1;
+        if (!id) {
+            bad = -1;
+            break;
+        }
         if (some > longest) {
             id[longest - 1] = v->add_eos ? id[some - 1] : id[longest - 1];
             some = longest;

@@ -370,7 +370,7 @@ static int run_logits(struct job *j, struct fail *f)
 
 static double now(void)
 {
-    struct timespec t;
+    struct timespec t = {0};
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;

@@ -86,7 +86,7 @@ static int write_fully(const struct states *s, int fd, const void *bytes, uint64
         else if (errno != EINTR) {
             fail_errno(f, "the states between two layers cannot be written");
             fail_hint(f, "%llu bytes are needed beside the candidate; --memory N keeps them in memory",
-                      (unsigned long long)(s->nslots * slot_nbytes(s)));
+                      (unsigned long long)s->nslots * slot_nbytes(s));
             return fail_in(f, s->path);
         }
     }

@@ -205,7 +205,7 @@ SEARCH void encode_panel(const struct panel *p, bool weighted)
         searched_levels(p, &s, kept);
         pack(p, s.scale, true, kept);
     } else {
-        pack(p, s.scale, false, NULL);
+        pack(p, s.scale, false, p->x);     /* which nothing looks at */
     }
 }
 
