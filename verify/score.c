@@ -546,7 +546,7 @@ int score_run(const struct score_models *models, const struct score_input *in, c
 int score_text(const struct score_models *models, const struct vocab *v, const char *text, size_t nbytes,
                const struct score_options *options, struct arena *a, struct score *s, struct fail *f)
 {
-    struct score_input in;
+    struct score_input in = {0};
 
     if (score_input_of(&in, v, text, nbytes, options, a, f) != 0)
         return -1;
