@@ -6,12 +6,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-static void add_text(cJSON *item, const char *key, const char *value)
-{
-    if (value)
-        cJSON_AddItemToObject(item, key, json_text(value, strlen(value)));
-}
-
 static void add_hashes(cJSON *item, const char *sha256)
 {
     cJSON *list = cJSON_AddArrayToObject(item, "hashes"), *hash = cJSON_CreateObject();
@@ -29,7 +23,7 @@ static void add_property(cJSON *list, const char *name, const char *value)
         return;
     item = cJSON_CreateObject();
     cJSON_AddStringToObject(item, "name", name);
-    add_text(item, "value", value);
+    json_add_text_if(item, "value", value);
     cJSON_AddItemToArray(list, item);
 }
 
@@ -37,9 +31,9 @@ static void add_license(cJSON *list, const char *spdx, const char *name, const c
 {
     cJSON *item = cJSON_CreateObject(), *license = cJSON_AddObjectToObject(item, "license");
 
-    add_text(license, spdx ? "id" : "name", spdx ? spdx : name);
+    json_add_text_if(license, spdx ? "id" : "name", spdx ? spdx : name);
     cJSON_AddStringToObject(license, "acknowledgement", how);
-    add_text(license, "url", url);
+    json_add_text_if(license, "url", url);
     cJSON_AddItemToArray(list, item);
 }
 
@@ -92,12 +86,12 @@ static void add_pedigree(cJSON *component, const struct bom_facts *b, struct are
 
         cJSON_AddStringToObject(item, "type", "machine-learning-model");
         if (slash)
-            add_text(item, "group", arena_copy(a, id, (size_t)(slash - id)));
-        add_text(item, "name", slash ? slash + 1 : id);
+            json_add_text_if(item, "group", arena_copy(a, id, (size_t)(slash - id)));
+        json_add_text_if(item, "name", slash ? slash + 1 : id);
         cJSON_AddItemToArray(list, item);
     }
     if (b->type)
-        add_text(pedigree, "notes", arena_printf(a, "weights as %s, %.2f bits each", b->type, b->bits));
+        json_add_text_if(pedigree, "notes", arena_printf(a, "weights as %s, %.2f bits each", b->type, b->bits));
 }
 
 static void add_formats(cJSON *parameters, const char *key)
@@ -112,14 +106,14 @@ static void add_card(cJSON *component, const struct bom_facts *b, struct arena *
 {
     cJSON *parameters = cJSON_AddObjectToObject(cJSON_AddObjectToObject(component, "modelCard"), "modelParameters"), *list;
 
-    add_text(parameters, "architectureFamily", b->architecture);
-    add_text(parameters, "modelArchitecture", b->hf_class);
+    json_add_text_if(parameters, "architectureFamily", b->architecture);
+    json_add_text_if(parameters, "modelArchitecture", b->hf_class);
     if (b->ndatasets) {
         list = cJSON_AddArrayToObject(parameters, "datasets");
         for (size_t i = 0; i < b->ndatasets; i++) {
             cJSON *item = cJSON_CreateObject();
 
-            add_text(item, "ref", arena_printf(a, "data-%zu", i + 1));
+            json_add_text_if(item, "ref", arena_printf(a, "data-%zu", i + 1));
             cJSON_AddItemToArray(list, item);
         }
     }
@@ -135,9 +129,9 @@ static cJSON *main_component(const struct bom_facts *b, struct arena *a)
 
     cJSON_AddStringToObject(c, "type", "machine-learning-model");
     cJSON_AddStringToObject(c, "bom-ref", "model");
-    add_text(c, "group", b->organization);
-    add_text(c, "name", b->name);
-    add_text(c, "version", b->version);
+    json_add_text_if(c, "group", b->organization);
+    json_add_text_if(c, "name", b->name);
+    json_add_text_if(c, "version", b->version);
     if (b->nfiles && !b->hf_class)      /* a file is its model; a directory's files are listed */
         add_hashes(c, b->file[0].sha256);
     add_licenses(c, b->license);
@@ -146,7 +140,7 @@ static cJSON *main_component(const struct bom_facts *b, struct arena *a)
         list = cJSON_AddArrayToObject(c, "externalReferences");
         item = cJSON_CreateObject();
         cJSON_AddStringToObject(item, "type", "model-card");
-        add_text(item, "url", b->url);
+        json_add_text_if(item, "url", b->url);
         cJSON_AddItemToArray(list, item);
     }
     add_card(c, b, a);
@@ -179,16 +173,16 @@ static cJSON *components(const struct bom_facts *b, struct arena *a)
     for (size_t i = 0; i < b->nfiles; i++) {
         item = cJSON_CreateObject();
         cJSON_AddStringToObject(item, "type", "file");
-        add_text(item, "bom-ref", arena_printf(a, "file-%zu", i + 1));
-        add_text(item, "name", b->file[i].name);
+        json_add_text_if(item, "bom-ref", arena_printf(a, "file-%zu", i + 1));
+        json_add_text_if(item, "name", b->file[i].name);
         add_hashes(item, b->file[i].sha256);
         cJSON_AddItemToArray(list, item);
     }
     for (size_t i = 0; i < b->ndatasets; i++) {
         item = cJSON_CreateObject();
         cJSON_AddStringToObject(item, "type", "data");
-        add_text(item, "bom-ref", arena_printf(a, "data-%zu", i + 1));
-        add_text(item, "name", b->dataset[i]);
+        json_add_text_if(item, "bom-ref", arena_printf(a, "data-%zu", i + 1));
+        json_add_text_if(item, "name", b->dataset[i]);
         data = cJSON_CreateObject();
         cJSON_AddStringToObject(data, "type", "dataset");
         cJSON_AddItemToArray(cJSON_AddArrayToObject(item, "data"), data);
@@ -218,7 +212,7 @@ cJSON *bom_cyclonedx(const struct bom_facts *b, struct arena *a)
     cJSON_AddStringToObject(root, "$schema", "http://cyclonedx.org/schema/bom-1.6.schema.json");
     cJSON_AddStringToObject(root, "bomFormat", "CycloneDX");
     cJSON_AddStringToObject(root, "specVersion", "1.6");
-    add_text(root, "serialNumber", arena_printf(a, "urn:uuid:%s", bom_uuid(b, "cyclonedx", a)));
+    json_add_text_if(root, "serialNumber", arena_printf(a, "urn:uuid:%s", bom_uuid(b, "cyclonedx", a)));
     cJSON_AddNumberToObject(root, "version", 1);
     cJSON_AddItemToObject(root, "metadata", metadata(b, a));
     cJSON_AddItemToObject(root, "components", components(b, a));

@@ -16,12 +16,6 @@ struct graph {
     const char *package;            /* id of the model */
 };
 
-static void add_text(cJSON *item, const char *key, const char *value)
-{
-    if (value)
-        cJSON_AddItemToObject(item, key, json_text(value, strlen(value)));
-}
-
 static const char *id_of(const struct graph *g, const char *word)
 {
     return arena_printf(g->a, "urn:uuid:%s", bom_uuid(g->b, word, g->a));
@@ -79,7 +73,7 @@ static void add_creation(struct graph *g)
     cJSON_AddItemToArray(cJSON_AddArrayToObject(document, "rootElement"), cJSON_CreateString(g->package));
     g->document = cJSON_AddArrayToObject(document, "element");
     agent = add_node(g, "SoftwareAgent", "agent");
-    add_text(agent, "name", "bantam " BANTAM_VERSION);
+    json_add_text_if(agent, "name", "bantam " BANTAM_VERSION);
 }
 
 static void add_parameter(cJSON *list, const char *key, const char *value)
@@ -91,7 +85,7 @@ static void add_parameter(cJSON *list, const char *key, const char *value)
     item = cJSON_CreateObject();
     cJSON_AddStringToObject(item, "type", "DictionaryEntry");
     cJSON_AddStringToObject(item, "key", key);
-    add_text(item, "value", value);
+    json_add_text_if(item, "value", value);
     cJSON_AddItemToArray(list, item);
 }
 
@@ -100,15 +94,15 @@ static void add_package(struct graph *g)
     const struct bom_facts *b = g->b;
     cJSON *supplier = add_node(g, "Organization", "supplier"), *p, *list;
 
-    add_text(supplier, "name", b->organization ? b->organization : "NOASSERTION");
+    json_add_text_if(supplier, "name", b->organization ? b->organization : "NOASSERTION");
     p = add_node(g, "ai_AIPackage", "model");
-    add_text(p, "name", b->name);
-    add_text(p, "software_packageVersion", b->version ? b->version : "NOASSERTION");
-    add_text(p, "software_downloadLocation", b->url ? b->url : "NOASSERTION");
+    json_add_text_if(p, "name", b->name);
+    json_add_text_if(p, "software_packageVersion", b->version ? b->version : "NOASSERTION");
+    json_add_text_if(p, "software_downloadLocation", b->url ? b->url : "NOASSERTION");
     cJSON_AddStringToObject(p, "software_primaryPurpose", "model");
     cJSON_AddStringToObject(p, "suppliedBy", id_of(g, "supplier"));
-    add_text(p, "releaseTime", b->time);
-    add_text(p, "comment", "releaseTime is that of the newest file, as the publisher's is not known");
+    json_add_text_if(p, "releaseTime", b->time);
+    json_add_text_if(p, "comment", "releaseTime is that of the newest file, as the publisher's is not known");
     cJSON_AddItemToArray(cJSON_AddArrayToObject(p, "ai_typeOfModel"),
                          cJSON_CreateString(b->architecture ? b->architecture : "neural network"));
     list = cJSON_AddArrayToObject(p, "ai_hyperparameter");
@@ -125,7 +119,7 @@ static void add_files(struct graph *g)
         const char *word = arena_printf(g->a, "file %s", g->b->file[i].name);
         cJSON *node = add_node(g, "software_File", word);
 
-        add_text(node, "name", g->b->file[i].name);
+        json_add_text_if(node, "name", g->b->file[i].name);
         add_hash(node, g->b->file[i].sha256);
         add_relation(g, "contains", id_of(g, word));
     }
@@ -157,7 +151,7 @@ static const char *add_expression(struct graph *g, const struct license *l, cons
 
         cJSON_AddStringToObject(entry, "type", "DictionaryEntry");
         cJSON_AddStringToObject(entry, "key", text);
-        add_text(entry, "value", l->link);
+        json_add_text_if(entry, "value", l->link);
         cJSON_AddItemToArray(cJSON_AddArrayToObject(node, "simplelicensing_customIdToUri"), entry);
     }
     return id_of(g, arena_printf(g->a, "license %s", how));
@@ -181,7 +175,7 @@ static void add_parents(struct graph *g)
         const char *word = arena_printf(g->a, "parent %s", e->parent[i].id);
         cJSON *node = add_node(g, "software_Package", word);
 
-        add_text(node, "name", e->parent[i].id);
+        json_add_text_if(node, "name", e->parent[i].id);
         cJSON_AddStringToObject(node, "software_primaryPurpose", "model");
         add_relation(g, "descendantOf", id_of(g, word));
     }
@@ -189,7 +183,7 @@ static void add_parents(struct graph *g)
         const char *word = arena_printf(g->a, "data %s", g->b->dataset[i]);
         cJSON *node = add_node(g, "software_Package", word);
 
-        add_text(node, "name", g->b->dataset[i]);
+        json_add_text_if(node, "name", g->b->dataset[i]);
         cJSON_AddStringToObject(node, "software_primaryPurpose", "data");
         add_relation(g, "trainedOn", id_of(g, word));
     }

@@ -233,28 +233,23 @@ static void judge(struct audit *t, struct audited *m)
 
 /* ---- what is shown ---- */
 
-static void add_text(cJSON *o, const char *key, const char *s)
-{
-    cJSON_AddItemToObject(o, key, s ? json_text(s, strlen(s)) : cJSON_CreateNull());
-}
-
 static int show_json(const struct audit *t, struct fail *f)
 {
     cJSON *root = cJSON_CreateObject(), *list;
 
-    add_text(root, "policy", t->args->policy);
-    add_text(root, "policy_name", t->policy.name);
+    json_add_text(root, "policy", t->args->policy);
+    json_add_text(root, "policy_name", t->policy.name);
     list = cJSON_AddArrayToObject(root, "models");
     for (size_t i = 0; i < t->n; i++) {
         const struct audited *m = &t->model[i];
         cJSON *o = cJSON_CreateObject(), *reasons;
 
-        add_text(o, "model", m->name);
-        add_text(o, "license", m->license);
-        add_text(o, "verdict", m->verdict);
-        add_text(o, "evidence_level", m->level);
-        add_text(o, "summary", m->summary);
-        add_text(o, "problem", m->problem);
+        json_add_text(o, "model", m->name);
+        json_add_text(o, "license", m->license);
+        json_add_text(o, "verdict", m->verdict);
+        json_add_text(o, "evidence_level", m->level);
+        json_add_text(o, "summary", m->summary);
+        json_add_text(o, "problem", m->problem);
         cJSON_AddItemToObject(o, "ok", t->has_policy ? cJSON_CreateBool(m->nreasons == 0) : cJSON_CreateNull());
         reasons = cJSON_AddArrayToObject(o, "reasons");
         for (size_t k = 0; k < m->nreasons; k++)

@@ -101,11 +101,6 @@ static bool equal(const struct diffing *d)
 
 /* ---- showing ---- */
 
-static void add_text(cJSON *item, const char *key, const char *value)
-{
-    cJSON_AddItemToObject(item, key, value ? json_text(value, strlen(value)) : cJSON_CreateNull());
-}
-
 static cJSON *keys_json(const struct key_list *keys)
 {
     cJSON *list = cJSON_CreateArray();
@@ -113,9 +108,9 @@ static cJSON *keys_json(const struct key_list *keys)
     for (size_t i = 0; i < keys->n; i++) {
         cJSON *item = cJSON_CreateObject();
 
-        add_text(item, "key", keys->item[i].key);
-        add_text(item, "a", keys->item[i].expected);
-        add_text(item, "b", keys->item[i].found);
+        json_add_text(item, "key", keys->item[i].key);
+        json_add_text(item, "a", keys->item[i].expected);
+        json_add_text(item, "b", keys->item[i].found);
         cJSON_AddItemToArray(list, item);
     }
     return list;
@@ -148,10 +143,10 @@ static cJSON *tensors_json(const struct diffing *d)
         if (t->state == TENSOR_SAME && !d->args->tensors)
             continue;
         item = cJSON_CreateObject();
-        add_text(item, "name", t->a ? t->a->name : t->b->name);
-        add_text(item, "state", difference_word(t->state));
-        add_text(item, "type_a", t->a ? t->a->type->label : NULL);
-        add_text(item, "type_b", t->b ? t->b->type->label : NULL);
+        json_add_text(item, "name", t->a ? t->a->name : t->b->name);
+        json_add_text(item, "state", difference_word(t->state));
+        json_add_text(item, "type_a", t->a ? t->a->type->label : NULL);
+        json_add_text(item, "type_b", t->b ? t->b->type->label : NULL);
         cJSON_AddItemToObject(item, "shape_a", shape_json(t->a));
         cJSON_AddItemToObject(item, "shape_b", shape_json(t->b));
         cJSON_AddNumberToObject(item, "changed", changed_share(t));
@@ -168,8 +163,8 @@ static cJSON *result_json(const struct diffing *d)
 {
     cJSON *root = cJSON_CreateObject(), *counts;
 
-    add_text(root, "a", d->args->operand.item[0]);
-    add_text(root, "b", d->args->operand.item[1]);
+    json_add_text(root, "a", d->args->operand.item[0]);
+    json_add_text(root, "b", d->args->operand.item[1]);
     cJSON_AddBoolToObject(root, "equal", equal(d));
     cJSON_AddBoolToObject(root, "renamed", d->renamed);
     counts = cJSON_AddObjectToObject(root, "counts");
@@ -262,8 +257,8 @@ static int fingerprints(struct args *a, struct fail *f)
     same = strcmp(text[0], text[1]) == 0;
     if (a->json) {
         root = cJSON_CreateObject();
-        add_text(root, "a", text[0]);
-        add_text(root, "b", text[1]);
+        json_add_text(root, "a", text[0]);
+        json_add_text(root, "b", text[1]);
         cJSON_AddBoolToObject(root, "equal", same);
         if (json_print(root, f))
             return -1;

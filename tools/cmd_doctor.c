@@ -73,16 +73,11 @@ static int examine(struct examining *e, struct model *m, const char *path, struc
 
 /* ---- showing ---- */
 
-static void add_text(cJSON *item, const char *key, const char *value)
-{
-    cJSON_AddItemToObject(item, key, value ? json_text(value, strlen(value)) : cJSON_CreateNull());
-}
-
 static cJSON *findings_json(const struct examining *e, const char *path)
 {
     cJSON *root = cJSON_CreateObject(), *list;
 
-    add_text(root, "path", path);
+    json_add_text(root, "path", path);
     cJSON_AddItemToObject(root, "errors", json_whole(e->count[HEALTH_ERROR]));
     cJSON_AddItemToObject(root, "warnings", json_whole(e->count[HEALTH_WARNING]));
     cJSON_AddBoolToObject(root, "weights_read", !e->args->fast);
@@ -91,11 +86,11 @@ static cJSON *findings_json(const struct examining *e, const char *path)
         const struct health_finding *h = &e->health.item[i];
         cJSON *item = cJSON_CreateObject();
 
-        add_text(item, "code", health_word(h->code));
-        add_text(item, "level", health_level_word(health_level(h->code)));
-        add_text(item, "where", h->where);
-        add_text(item, "text", h->text);
-        add_text(item, "remedy", health_remedy(h->code));
+        json_add_text(item, "code", health_word(h->code));
+        json_add_text(item, "level", health_level_word(health_level(h->code)));
+        json_add_text(item, "where", h->where);
+        json_add_text(item, "text", h->text);
+        json_add_text(item, "remedy", health_remedy(h->code));
         cJSON_AddItemToArray(list, item);
     }
     return root;

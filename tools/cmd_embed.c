@@ -99,7 +99,7 @@ static cJSON *vectors_json(const struct args *a, const struct model *m, const st
     struct arena tmp = {0};
 
     if (a->out)
-        cJSON_AddItemToObject(root, "out", json_text(a->out, strlen(a->out)));
+        json_add_text(root, "out", a->out);
     cJSON_AddItemToObject(root, "sentences", json_whole(v->texts.n));
     cJSON_AddItemToObject(root, "tokens", json_whole(v->texts.start[v->texts.n]));
     cJSON_AddItemToObject(root, "context", json_whole(v->longest));

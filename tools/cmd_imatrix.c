@@ -37,7 +37,7 @@ static int made_json(const struct sums *s, const struct made *r, struct fail *f)
 {
     cJSON *root = cJSON_CreateObject(), *list;
 
-    cJSON_AddItemToObject(root, "out", json_text(r->out, strlen(r->out)));
+    json_add_text(root, "out", r->out);
     cJSON_AddItemToObject(root, "tensors", json_whole(s->n));
     cJSON_AddItemToObject(root, "tokens", json_whole(s->chunks * s->context));
     cJSON_AddItemToObject(root, "context", json_whole(s->context));
@@ -47,7 +47,7 @@ static int made_json(const struct sums *s, const struct made *r, struct fail *f)
     for (size_t i = 0; i < r->nstarved; i++) {
         cJSON *item = cJSON_CreateObject();
 
-        cJSON_AddItemToObject(item, "tensor", json_text(r->starved[i].name, strlen(r->starved[i].name)));
+        json_add_text(item, "tensor", r->starved[i].name);
         cJSON_AddItemToObject(item, "expert", json_whole(r->starved[i].expert));
         cJSON_AddItemToObject(item, "tokens", json_whole(r->starved[i].count));
         cJSON_AddItemToArray(list, item);
@@ -241,7 +241,7 @@ static cJSON *entry_json(const struct sums *s, const struct sums_entry *e)
     };
     cJSON *item = cJSON_CreateObject(), *tokens;
 
-    cJSON_AddItemToObject(item, "name", json_text(e->name, strlen(e->name)));
+    json_add_text(item, "name", e->name);
     cJSON_AddItemToObject(item, "columns", json_whole(e->columns));
     tokens = cJSON_AddArrayToObject(item, "tokens");
     for (size_t k = 0; k < e->experts; k++)

@@ -59,11 +59,6 @@ static void summarize(struct summary *s, const struct model *m, const struct met
 
 /* ---- JSON ---- */
 
-static void add_text(cJSON *root, const char *name, const char *value)
-{
-    cJSON_AddItemToObject(root, name, value ? json_text(value, strlen(value)) : cJSON_CreateNull());
-}
-
 /* Zero means that the file does not say. */
 static void add_known(cJSON *root, const char *name, uint64_t value)
 {
@@ -77,7 +72,7 @@ static cJSON *files_json(const struct model *m, char (*sha256)[SHA256_TEXT])
     for (size_t i = 0; i < m->nfiles; i++) {
         cJSON *item = cJSON_CreateObject();
 
-        add_text(item, "path", m->file[i].path);
+        json_add_text(item, "path", m->file[i].path);
         cJSON_AddItemToObject(item, "bytes", json_whole(m->file[i].nbytes));
         if (sha256)
             cJSON_AddStringToObject(item, "sha256", sha256[i]);
@@ -118,13 +113,13 @@ static cJSON *tensors_json(const struct model *m, const XXH128_hash_t *hash)
         cJSON *item = cJSON_CreateObject(), *shape;
         char text[XXH3_TEXT];
 
-        add_text(item, "name", t->name);
-        add_text(item, "type", t->type->label);
+        json_add_text(item, "name", t->name);
+        json_add_text(item, "type", t->type->label);
         shape = cJSON_AddArrayToObject(item, "shape");
         for (int k = 0; k < t->rank; k++)
             cJSON_AddItemToArray(shape, json_whole(shape_in_file(m, t, k)));
         cJSON_AddItemToObject(item, "bytes", json_whole(tensor_bytes(t)));
-        add_text(item, "file", m->file[t->file].path);
+        json_add_text(item, "file", m->file[t->file].path);
         cJSON_AddItemToObject(item, "offset", json_whole(t->offset));
         if (hash) {
             xxh3_text(text, hash[i]);
@@ -139,12 +134,12 @@ static cJSON *summary_json(const struct model *m, const struct summary *s)
 {
     cJSON *root = cJSON_CreateObject(), *item;
 
-    add_text(root, "format", m->format->name);
+    json_add_text(root, "format", m->format->name);
     cJSON_AddItemToObject(root, "files", files_json(m, s->sha256));
     if (m->aside)
-        add_text(root, "left_aside", m->aside);
-    add_text(root, "architecture", s->architecture);
-    add_text(root, "name", s->name);
+        json_add_text(root, "left_aside", m->aside);
+    json_add_text(root, "architecture", s->architecture);
+    json_add_text(root, "name", s->name);
     cJSON_AddItemToObject(root, "parameters", json_whole(s->all.weights));
     cJSON_AddItemToObject(root, "bytes", json_whole(s->all.nbytes));
     cJSON_AddNumberToObject(root, "bits_per_weight", amount_bits(s->all));
@@ -154,8 +149,8 @@ static cJSON *summary_json(const struct model *m, const struct summary *s)
     add_known(root, "block_count", s->layers);
     add_known(root, "vocabulary_size", s->vocabulary);
     item = cJSON_AddObjectToObject(root, "tokenizer");
-    add_text(item, "model", s->tokenizer.model);
-    add_text(item, "pre", s->tokenizer.pre);
+    json_add_text(item, "model", s->tokenizer.model);
+    json_add_text(item, "pre", s->tokenizer.pre);
     cJSON_AddBoolToObject(root, "chat_template", s->tokenizer.chat_template);
     cJSON_AddItemToObject(root, "license", license_json(&s->license));
     cJSON_AddItemToObject(root, "base_models", base_models_json(&s->license));

@@ -133,11 +133,6 @@ static void find_duplicates(struct row *row, size_t n)
 
 /* ---- showing ---- */
 
-static void add_text(cJSON *item, const char *key, const char *value)
-{
-    cJSON_AddItemToObject(item, key, value ? json_text(value, strlen(value)) : cJSON_CreateNull());
-}
-
 static cJSON *rows_json(const struct row *row, size_t n)
 {
     cJSON *root = cJSON_CreateObject(), *list = cJSON_AddArrayToObject(root, "models");
@@ -145,14 +140,14 @@ static cJSON *rows_json(const struct row *row, size_t n)
     for (size_t i = 0; i < n; i++) {
         cJSON *item = cJSON_CreateObject();
 
-        add_text(item, "name", row[i].item->name);
-        add_text(item, "path", row[i].item->path);
+        json_add_text(item, "name", row[i].item->name);
+        json_add_text(item, "path", row[i].item->path);
         cJSON_AddItemToObject(item, "bytes", json_whole(row[i].nbytes));
-        add_text(item, "type", row[i].type);
-        add_text(item, "license", row[i].license);
-        add_text(item, "sha256", row[i].item->sha256);
-        add_text(item, "same_as", row[i].same_as ? row[i].same_as->item->name : NULL);
-        add_text(item, "problem", row[i].problem);
+        json_add_text(item, "type", row[i].type);
+        json_add_text(item, "license", row[i].license);
+        json_add_text(item, "sha256", row[i].item->sha256);
+        json_add_text(item, "same_as", row[i].same_as ? row[i].same_as->item->name : NULL);
+        json_add_text(item, "problem", row[i].problem);
         cJSON_AddItemToArray(list, item);
     }
     return root;

@@ -35,7 +35,7 @@ static cJSON *list_json(const struct args *a, const struct meta *meta)
         if (!wanted(a, e->key))
             continue;
         item = cJSON_CreateObject();
-        cJSON_AddItemToObject(item, "key", json_text(e->key, strlen(e->key)));
+        json_add_text(item, "key", e->key);
         cJSON_AddStringToObject(item, "type", type_text(&e->value));
         cJSON_AddItemToObject(item, "value", json_meta(&e->value));
         cJSON_AddItemToArray(list, item);
@@ -122,7 +122,7 @@ static int tell(struct args *a, bool in_place, uint64_t nbytes, struct fail *f)
 
     if (a->json) {
         root = cJSON_CreateObject();
-        cJSON_AddItemToObject(root, "path", json_text(a->operand.item[1], strlen(a->operand.item[1])));
+        json_add_text(root, "path", a->operand.item[1]);
         cJSON_AddBoolToObject(root, "in_place", in_place);
         cJSON_AddItemToObject(root, "bytes", json_whole(nbytes));
         cJSON_AddBoolToObject(root, "dry_run", a->dry_run);

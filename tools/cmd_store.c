@@ -109,7 +109,7 @@ static char *config_text(const struct storing *s, const char *model_sha)
     cJSON *root = cJSON_CreateObject(), *rootfs;
 
     cJSON_AddStringToObject(root, "model_format", "gguf");
-    cJSON_AddItemToObject(root, "model_family", json_text(family, strlen(family)));
+    json_add_text(root, "model_family", family);
     cJSON_AddItemToArray(cJSON_AddArrayToObject(root, "model_families"), json_text(family, strlen(family)));
     cJSON_AddStringToObject(root, "model_type", human_number(amount_of(s->m, NULL).weights, a));
     cJSON_AddStringToObject(root, "file_type", type_name(s->m));
@@ -328,7 +328,7 @@ static cJSON *result_json(const struct storing *s)
         const struct put_file *p = &s->list.file[i];
         cJSON *item = cJSON_CreateObject();
 
-        cJSON_AddItemToObject(item, "path", json_text(p->path, strlen(p->path)));
+        json_add_text(item, "path", p->path);
         cJSON_AddItemToObject(item, "bytes", json_whole(p->nbytes));
         cJSON_AddStringToObject(item, "sha256", p->sha256);
         cJSON_AddItemToObject(item, "how", p->how ? cJSON_CreateString(p->how) : cJSON_CreateNull());

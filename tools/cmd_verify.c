@@ -272,7 +272,7 @@ static int logits_json(const struct args *a, size_t n, size_t width, struct fail
 {
     cJSON *root = cJSON_CreateObject();
 
-    cJSON_AddItemToObject(root, "out", json_text(a->out, strlen(a->out)));
+    json_add_text(root, "out", a->out);
     cJSON_AddItemToObject(root, "tokens", json_whole(n));
     cJSON_AddItemToObject(root, "vocabulary_size", json_whole(width));
     return json_print(root, f);

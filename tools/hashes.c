@@ -254,11 +254,6 @@ static bool agrees(const struct entry *e)
     return e->found && strcasecmp(e->found, e->expected) == 0;
 }
 
-static void add_text(cJSON *item, const char *key, const char *value)
-{
-    cJSON_AddItemToObject(item, key, value ? json_text(value, strlen(value)) : cJSON_CreateNull());
-}
-
 static cJSON *check_json(const struct entries *l, size_t wrong)
 {
     cJSON *root = cJSON_CreateObject(), *list;
@@ -272,10 +267,10 @@ static cJSON *check_json(const struct entries *l, size_t wrong)
         if (agrees(&l->item[i]))
             continue;
         item = cJSON_CreateObject();
-        add_text(item, "name", l->item[i].name);
-        add_text(item, "kind", l->item[i].kind);
-        add_text(item, "expected", l->item[i].expected);
-        add_text(item, "found", l->item[i].found);
+        json_add_text(item, "name", l->item[i].name);
+        json_add_text(item, "kind", l->item[i].kind);
+        json_add_text(item, "expected", l->item[i].expected);
+        json_add_text(item, "found", l->item[i].found);
         cJSON_AddItemToArray(list, item);
     }
     return root;

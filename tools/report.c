@@ -158,6 +158,17 @@ static cJSON *json_array(const struct meta_array *a)
     return item;
 }
 
+void json_add_text(cJSON *object, const char *key, const char *value)
+{
+    cJSON_AddItemToObject(object, key, value ? json_text(value, strlen(value)) : cJSON_CreateNull());
+}
+
+void json_add_text_if(cJSON *object, const char *key, const char *value)
+{
+    if (value)
+        json_add_text(object, key, value);
+}
+
 cJSON *json_meta(const struct meta_value *v)
 {
     switch (v->type) {

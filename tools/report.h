@@ -24,6 +24,8 @@ void print_types(const struct model *);         /* one row per encoding */
 
 /* ---- JSON ---- */
 cJSON *json_text(const char *s, uint64_t n);    /* a string item; bytes that are not UTF-8 become U+FFFD */
+void json_add_text(cJSON *object, const char *key, const char *value);         /* NULL: null */
+void json_add_text_if(cJSON *object, const char *key, const char *value);      /* NULL: nothing */
 cJSON *json_meta(const struct meta_value *);    /* an item; arrays of more than 16 become {"array", "count"} */
 cJSON *json_whole(uint64_t);                    /* exact, also beyond 2^53 */
 int json_print(cJSON *, struct fail *);         /* to stdout, deleted; a failed write is FAIL_SYSTEM */

@@ -3,11 +3,6 @@
 
 #include <string.h>
 
-static void add_text(cJSON *o, const char *key, const char *s)
-{
-    cJSON_AddItemToObject(o, key, s ? json_text(s, strlen(s)) : cJSON_CreateNull());
-}
-
 static cJSON *places_json(const struct text_place *p, size_t n)
 {
     cJSON *list = cJSON_CreateArray();
@@ -16,7 +11,7 @@ static cJSON *places_json(const struct text_place *p, size_t n)
         cJSON *o = cJSON_CreateObject();
 
         cJSON_AddItemToObject(o, "line", json_whole(p[i].line));
-        add_text(o, "text", p[i].excerpt);
+        json_add_text(o, "text", p[i].excerpt);
         cJSON_AddItemToArray(list, o);
     }
     return list;
@@ -32,11 +27,11 @@ static cJSON *finding_json(const struct text_finding *f)
     static const char *const matches[] = { "exact", "phrases", "altered", "named" };
     cJSON *o = cJSON_CreateObject();
 
-    add_text(o, "license", f->license->id);
-    add_text(o, "part", f->part);
+    json_add_text(o, "license", f->license->id);
+    json_add_text(o, "part", f->part);
     if (*f->revision)
-        add_text(o, "revision", f->revision);
-    add_text(o, "match", matches[f->match]);
+        json_add_text(o, "revision", f->revision);
+    json_add_text(o, "match", matches[f->match]);
     cJSON_AddNumberToObject(o, "similarity", rounded(f->similarity));
     cJSON_AddItemToObject(o, "line", json_whole(f->line));
     cJSON_AddItemToObject(o, "words", json_whole(f->nwords));
@@ -58,7 +53,7 @@ static void add_text_report(cJSON *o, const struct text_report *t)
     for (size_t i = 0; i < t->nnear; i++) {
         cJSON *near = cJSON_CreateObject();
 
-        add_text(near, "license", t->near[i].license->id);
+        json_add_text(near, "license", t->near[i].license->id);
         cJSON_AddNumberToObject(near, "similarity", rounded(t->near[i].similarity));
         cJSON_AddItemToArray(list, near);
     }
@@ -74,15 +69,15 @@ static cJSON *evidence_json(const struct licensing *l)
         const struct evidence *e = &l->evidence.item[i];
         cJSON *o = cJSON_CreateObject();
 
-        add_text(o, "place", evidence_place_word(e->place));
-        add_text(o, "path", e->where);
-        add_text(o, "field", e->field);
-        add_text(o, "says", e->says);
-        add_text(o, "license", e->license ? e->license->id : NULL);
-        add_text(o, "level", evidence_level_word(e->level));
+        json_add_text(o, "place", evidence_place_word(e->place));
+        json_add_text(o, "path", e->where);
+        json_add_text(o, "field", e->field);
+        json_add_text(o, "says", e->says);
+        json_add_text(o, "license", e->license ? e->license->id : NULL);
+        json_add_text(o, "level", evidence_level_word(e->level));
         if (e->text)
             add_text_report(o, e->text);
-        add_text(o, "note", e->note);
+        json_add_text(o, "note", e->note);
         cJSON_AddItemToArray(list, o);
     }
     return list;
@@ -92,10 +87,10 @@ static cJSON *marked(const char *text, enum license_sure sure, const char *sourc
 {
     cJSON *o = cJSON_CreateObject();
 
-    add_text(o, "text", text);
-    add_text(o, "mark", license_sure_word(sure));
+    json_add_text(o, "text", text);
+    json_add_text(o, "mark", license_sure_word(sure));
     cJSON_AddBoolToObject(o, "confirmed", sure == LICENSE_CONFIRMED);
-    add_text(o, "source", source);
+    json_add_text(o, "source", source);
     return o;
 }
 
@@ -107,11 +102,11 @@ static cJSON *thresholds_json(const struct license *k, struct arena *a)
         const struct license_threshold *t = &k->threshold[i];
         cJSON *o = marked(license_threshold_text(t, a), t->sure, k->source);
 
-        add_text(o, "measure", license_measure_word(t->measure));
+        json_add_text(o, "measure", license_measure_word(t->measure));
         cJSON_AddItemToObject(o, "above", json_whole(t->above));
-        add_text(o, "as_of", t->date);
-        add_text(o, "window", t->window);
-        add_text(o, "effect", license_effect_word(t->effect));
+        json_add_text(o, "as_of", t->date);
+        json_add_text(o, "window", t->window);
+        json_add_text(o, "effect", license_effect_word(t->effect));
         cJSON_AddItemToArray(list, o);
     }
     return list;
@@ -129,11 +124,11 @@ static cJSON *ship_json(const struct licensing *l, const struct license *k)
         if (d->license != k)
             continue;
         o = cJSON_CreateObject();
-        add_text(o, "what", duty_what(d->ship));
-        add_text(o, "state", states[d->present]);
-        add_text(o, "file", d->where);
-        add_text(o, "line", d->ship == SHIP_NOTICE ? k->notice : NULL);
-        add_text(o, "source", k->source);
+        json_add_text(o, "what", duty_what(d->ship));
+        json_add_text(o, "state", states[d->present]);
+        json_add_text(o, "file", d->where);
+        json_add_text(o, "line", d->ship == SHIP_NOTICE ? k->notice : NULL);
+        json_add_text(o, "source", k->source);
         cJSON_AddItemToArray(list, o);
     }
     return list;
@@ -149,9 +144,9 @@ static cJSON *region_json(const struct licensing *l, const struct license *k, st
         if (k->excluded & 1u << i) {
             cJSON *o = cJSON_CreateObject();
 
-            add_text(o, "region", codes[i]);
-            add_text(o, "condition", k->excluded_multimodal ? "multimodal models" : NULL);
-            add_text(o, "applies", k->excluded_multimodal ? applies[l->evidence.multimodal] : "yes");
+            json_add_text(o, "region", codes[i]);
+            json_add_text(o, "condition", k->excluded_multimodal ? "multimodal models" : NULL);
+            json_add_text(o, "applies", k->excluded_multimodal ? applies[l->evidence.multimodal] : "yes");
             cJSON_AddItemToArray(list, o);
         }
     return list;
@@ -163,8 +158,8 @@ static cJSON *name_json(const struct licensing *l, const struct license *k)
         if (l->naming[i].license == k) {
             cJSON *o = cJSON_CreateObject();
 
-            add_text(o, "prefix", k->prefix);
-            add_text(o, "name", l->naming[i].name);
+            json_add_text(o, "prefix", k->prefix);
+            json_add_text(o, "name", l->naming[i].name);
             cJSON_AddItemToObject(o, "obeys", l->naming[i].obeys == ANSWER_UNKNOWN ? cJSON_CreateNull() : cJSON_CreateBool(l->naming[i].obeys == ANSWER_YES));
             return o;
         }
@@ -176,21 +171,21 @@ static cJSON *terms_json(const struct licensing *l, const struct license *k)
     struct arena a = {0};
     cJSON *o = cJSON_CreateObject(), *list;
 
-    add_text(o, "commercial", license_use_word(k->commercial));
+    json_add_text(o, "commercial", license_use_word(k->commercial));
     cJSON_AddItemToObject(o, "thresholds", thresholds_json(k, &a));
     cJSON_AddItemToObject(o, "ship", ship_json(l, k));
-    add_text(o, "show", k->show);
+    json_add_text(o, "show", k->show);
     cJSON_AddItemToObject(o, "name", name_json(l, k));
-    add_text(o, "outputs", license_outputs_word(k->outputs));
+    json_add_text(o, "outputs", license_outputs_word(k->outputs));
     cJSON_AddItemToObject(o, "regions_excluded", region_json(l, k, &a));
     list = cJSON_AddArrayToObject(o, "facts");
     for (const struct license_fact *f = k->facts; f && f->text; f++) {
         cJSON *fact = marked(f->text, f->sure, k->source);
 
-        add_text(fact, "topic", license_topic_word(f->topic));
+        json_add_text(fact, "topic", license_topic_word(f->topic));
         cJSON_AddItemToArray(list, fact);
     }
-    add_text(o, "source", k->source);
+    json_add_text(o, "source", k->source);
     arena_release(&a);
     return o;
 }
@@ -202,9 +197,9 @@ static cJSON *obligations_json(const struct licensing *l)
     for (size_t i = 0; i < l->nobligations; i++) {
         cJSON *o = cJSON_CreateObject();
 
-        add_text(o, "license", l->obligation[i].license->id);
-        add_text(o, "because", l->obligation[i].because);
-        add_text(o, "mark", license_sure_word(l->obligation[i].sure));
+        json_add_text(o, "license", l->obligation[i].license->id);
+        json_add_text(o, "because", l->obligation[i].because);
+        json_add_text(o, "mark", license_sure_word(l->obligation[i].sure));
         cJSON_AddBoolToObject(o, "own", l->obligation[i].own);
         cJSON_AddItemToObject(o, "terms", terms_json(l, l->obligation[i].license));
         cJSON_AddItemToArray(list, o);
@@ -225,14 +220,14 @@ cJSON *license_json(const struct licensing *l)
     struct license_lines lines = license_lines_of(l, &a);
     cJSON *o = cJSON_CreateObject(), *list;
 
-    add_text(o, "id", k ? k->id : NULL);
-    add_text(o, "name", k ? k->name : NULL);
-    add_text(o, "spdx", k ? spdx_of(k, &a) : NULL);
-    add_text(o, "link", k ? k->link : NULL);
-    add_text(o, "declared", l->declared);
-    add_text(o, "altered_copy_of", l->altered ? l->altered->id : NULL);
-    add_text(o, "verdict", verdict_word(l->verdict));
-    add_text(o, "evidence_level", evidence_level_word(l->level));
+    json_add_text(o, "id", k ? k->id : NULL);
+    json_add_text(o, "name", k ? k->name : NULL);
+    json_add_text(o, "spdx", k ? spdx_of(k, &a) : NULL);
+    json_add_text(o, "link", k ? k->link : NULL);
+    json_add_text(o, "declared", l->declared);
+    json_add_text(o, "altered_copy_of", l->altered ? l->altered->id : NULL);
+    json_add_text(o, "verdict", verdict_word(l->verdict));
+    json_add_text(o, "evidence_level", evidence_level_word(l->level));
     list = cJSON_AddArrayToObject(o, "summary");
     cJSON_AddItemToArray(list, json_text(lines.verdict, strlen(lines.verdict)));
     cJSON_AddItemToArray(list, json_text(lines.use, strlen(lines.use)));
@@ -247,7 +242,7 @@ cJSON *license_json(const struct licensing *l)
     for (size_t i = 0; i < l->nduties; i++)
         if (l->duty[i].present == ANSWER_NO)
             cJSON_AddItemToArray(list, cJSON_CreateString(arena_printf(&a, "%s of %s", duty_what(l->duty[i].ship), l->duty[i].license->id)));
-    add_text(o, "replaced", l->evidence.replaced);
+    json_add_text(o, "replaced", l->evidence.replaced);
     arena_release(&a);
     return o;
 }
@@ -261,14 +256,14 @@ cJSON *base_models_json(const struct licensing *l)
         cJSON *o = cJSON_CreateObject();
         const char *slash = strchr(p->id, '/');
 
-        add_text(o, "id", p->id);
-        add_text(o, "name", slash ? slash + 1 : p->id);
+        json_add_text(o, "id", p->id);
+        json_add_text(o, "name", slash ? slash + 1 : p->id);
         cJSON_AddItemToObject(o, "organization", slash ? json_text(p->id, (uint64_t)(slash - p->id)) : cJSON_CreateNull());
-        add_text(o, "relation", p->relation);
-        add_text(o, "from", p->from);
-        add_text(o, "license", p->license ? p->license->id : NULL);
-        add_text(o, "mark", p->license ? license_sure_word(p->sure) : NULL);
-        add_text(o, "source", p->license ? p->source : NULL);
+        json_add_text(o, "relation", p->relation);
+        json_add_text(o, "from", p->from);
+        json_add_text(o, "license", p->license ? p->license->id : NULL);
+        json_add_text(o, "mark", p->license ? license_sure_word(p->sure) : NULL);
+        json_add_text(o, "source", p->license ? p->source : NULL);
         cJSON_AddItemToArray(list, o);
     }
     return list;

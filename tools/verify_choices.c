@@ -34,8 +34,8 @@ static cJSON *question_json(const struct choices *c, size_t i)
     const char *subject = c->questions->subject[q->subject].name;
     cJSON *item = cJSON_CreateObject();
 
-    cJSON_AddItemToObject(item, "subject", json_text(subject, strlen(subject)));
-    cJSON_AddItemToObject(item, "file", json_text(q->file, strlen(q->file)));
+    json_add_text(item, "subject", subject);
+    json_add_text(item, "file", q->file);
     cJSON_AddItemToObject(item, "line", json_whole(q->line));
     cJSON_AddItemToObject(item, "answer", letter(q->answer));
     return item;
@@ -58,7 +58,7 @@ static void add_flips(cJSON *root, const struct choices *c, size_t model, enum c
         item = question_json(c, i);
         cJSON_AddItemToObject(item, "original", letter(before));
         cJSON_AddItemToObject(item, "candidate", letter(now));
-        cJSON_AddItemToObject(item, "question", json_text(text, strlen(text)));
+        json_add_text(item, "question", text);
         cJSON_AddItemToArray(list, item);
     }
 }
@@ -78,7 +78,7 @@ static cJSON *rule_json(const struct choices *c, size_t model, enum choices_rule
         if (!n)
             continue;
         item = cJSON_CreateObject();
-        cJSON_AddItemToObject(item, "name", json_text(name, strlen(name)));
+        json_add_text(item, "name", name);
         cJSON_AddItemToObject(item, "questions", json_whole(n));
         add_shares(item, c, model, rule, (long)s);
         cJSON_AddItemToArray(list, item);

@@ -61,7 +61,7 @@ static cJSON *result_json(const struct result *r)
             cJSON *item = cJSON_CreateObject();
             const char *file = r->args->operand.item[k];
 
-            cJSON_AddItemToObject(item, "file", json_text(file, strlen(file)));
+            json_add_text(item, "file", file);
             add_candidate(item, r, k);
             cJSON_AddItemToArray(list, item);
         }

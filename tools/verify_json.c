@@ -70,7 +70,7 @@ static void add_groups(cJSON *root, const char *name, const struct groups *group
         if (!g->n)
             continue;
         item = cJSON_CreateObject();
-        cJSON_AddItemToObject(item, "name", json_text(g->name, strlen(g->name)));
+        json_add_text(item, "name", g->name);
         cJSON_AddItemToObject(item, "tokens", json_whole(g->n));
         add_perplexity(item, "original", figures.original);
         if (c)
@@ -95,7 +95,7 @@ static cJSON *tensor_json(const struct tensor_error *t)
 {
     cJSON *item = cJSON_CreateObject(), *worst;
 
-    cJSON_AddItemToObject(item, "name", json_text(t->name, strlen(t->name)));
+    json_add_text(item, "name", t->name);
     cJSON_AddStringToObject(item, "type", t->type);
     cJSON_AddNumberToObject(item, "rmse", t->rmse);
     cJSON_AddNumberToObject(item, "nmse", t->nmse);
@@ -126,7 +126,7 @@ void tensors_json(cJSON *root, const struct tensor_errors *tensors)
         if (!*finding_words(t, words))
             continue;
         item = cJSON_CreateObject();
-        cJSON_AddItemToObject(item, "name", json_text(t->name, strlen(t->name)));
+        json_add_text(item, "name", t->name);
         cJSON_AddStringToObject(item, "finding", words);
         cJSON_AddItemToArray(findings, item);
     }
@@ -145,7 +145,7 @@ void blame_json(cJSON *root, const struct tensor_errors *tensors)
         const struct culprit *c = &blame.item[i];
         cJSON *item = cJSON_CreateObject();
 
-        cJSON_AddItemToObject(item, "name", json_text(c->error->name, strlen(c->error->name)));
+        json_add_text(item, "name", c->error->name);
         cJSON_AddNumberToObject(item, "part", c->part);
         if (c->better) {
             cJSON_AddStringToObject(item, "better", c->better->label);
@@ -189,7 +189,7 @@ static void add_candidate(cJSON *root, const struct verify_result *r, size_t k)
     if (r->choices)
         choices_json(root, r->choices, k);
     verify_verdict(r, k, verdict);
-    cJSON_AddItemToObject(root, "verdict", json_text(verdict, strlen(verdict)));
+    json_add_text(root, "verdict", verdict);
 }
 
 cJSON *verify_json(const struct verify_result *r)
@@ -204,7 +204,7 @@ cJSON *verify_json(const struct verify_result *r)
             cJSON *item = cJSON_CreateObject();
             const char *file = r->args->operand.item[k];
 
-            cJSON_AddItemToObject(item, "file", json_text(file, strlen(file)));
+            json_add_text(item, "file", file);
             add_candidate(item, r, k);
             cJSON_AddItemToArray(list, item);
         }

@@ -4,11 +4,6 @@
 
 #include <math.h>
 #include <string.h>
-static void add_text(cJSON *root, const char *name, const char *value)
-{
-    cJSON_AddItemToObject(root, name, value ? json_text(value, strlen(value)) : cJSON_CreateNull());
-}
-
 static double ratio(double a, double b)
 {
     return b > 0 ? a / b : a > 0 ? INFINITY : 0;
@@ -19,13 +14,13 @@ static cJSON *tensor_json(const struct static_tensor *t)
     const struct replay_result *r = &t->result;
     cJSON *item = cJSON_CreateObject();
 
-    add_text(item, "name", t->name);
-    add_text(item, "state", static_state_word(t->state));
-    add_text(item, "type", t->found ? t->found->type->label : NULL);
-    add_text(item, "source", t->from);
+    json_add_text(item, "name", t->name);
+    json_add_text(item, "state", static_state_word(t->state));
+    json_add_text(item, "type", t->found ? t->found->type->label : NULL);
+    json_add_text(item, "source", t->from);
     cJSON_AddItemToObject(item, "sources", json_whole(t->from ? t->more + 1 : 0));
-    add_text(item, "how", t->how);
-    add_text(item, "finding", t->finding);
+    json_add_text(item, "how", t->how);
+    json_add_text(item, "finding", t->finding);
     if (!r->weights)
         return item;
     cJSON_AddNumberToObject(item, "rmse", sqrt(r->error / (double)r->weights));
@@ -52,11 +47,11 @@ static cJSON *keys_json(const struct key_list *keys)
     for (size_t i = 0; i < keys->n; i++) {
         const struct key_difference *d = &keys->item[i];
         cJSON *item = cJSON_CreateObject();
-        add_text(item, "key", d->key);
-        add_text(item, "expected", d->expected);
-        add_text(item, "found", d->found);
+        json_add_text(item, "key", d->key);
+        json_add_text(item, "expected", d->expected);
+        json_add_text(item, "found", d->found);
         cJSON_AddBoolToObject(item, "damage", d->damage);
-        add_text(item, "why", d->why);
+        json_add_text(item, "why", d->why);
         cJSON_AddItemToArray(list, item);
     }
     return root;
@@ -79,10 +74,10 @@ static cJSON *account_json(const struct static_result *t)
         if (e->kind == ACCOUNT_TENSOR && e->fate == ACCOUNT_USED)
             continue;                                       /* under its tensor */
         item = cJSON_CreateObject();
-        add_text(item, "kind", e->kind == ACCOUNT_TENSOR ? "tensor" : "key");
-        add_text(item, "name", e->name);
-        add_text(item, "fate", fates[e->fate]);
-        add_text(item, "to", e->to);
+        json_add_text(item, "kind", e->kind == ACCOUNT_TENSOR ? "tensor" : "key");
+        json_add_text(item, "name", e->name);
+        json_add_text(item, "fate", fates[e->fate]);
+        json_add_text(item, "to", e->to);
         cJSON_AddItemToArray(list, item);
     }
     return root;
@@ -93,9 +88,9 @@ cJSON *static_json(const struct static_result *t)
     const struct static_check *s = t->check;
     cJSON *root = cJSON_CreateObject(), *item;
 
-    add_text(root, "verdict", s->damaged ? "differs" : "sound");
-    add_text(root, "candidate", t->out);
-    add_text(root, "original", t->args->against);
+    json_add_text(root, "verdict", s->damaged ? "differs" : "sound");
+    json_add_text(root, "candidate", t->out);
+    json_add_text(root, "original", t->args->against);
     item = cJSON_AddObjectToObject(root, "count");
     for (int i = 0; i < STATIC_STATES; i++)
         cJSON_AddItemToObject(item, static_state_word((enum static_state)i), json_whole(s->count[i]));
@@ -107,7 +102,7 @@ cJSON *static_json(const struct static_result *t)
     cJSON_AddBoolToObject(item, "compared", s->tokenizers_compared);
     cJSON_AddItemToObject(item, "equal", s->tokenizers_compared ? cJSON_CreateBool(!s->tokenizer) : cJSON_CreateNull());
     cJSON_AddBoolToObject(item, "damage", s->tokenizer && !s->tokenizer_meant);
-    add_text(item, "difference", s->tokenizer);
+    json_add_text(item, "difference", s->tokenizer);
     cJSON_AddItemToObject(root, "source", account_json(t));
     cJSON_AddItemToObject(root, "bytes", json_whole(s->nbytes));
     cJSON_AddNumberToObject(root, "seconds", t->seconds);
