@@ -47,6 +47,12 @@ static void find_licenses(struct storing *s)
         s->license[s->nlicenses++] = path_join(a, dir, name[i]);
 }
 
+/* The text that the model carries in a key, where no file beside it does; NULL: none. */
+static const char *license_key(const struct storing *s)
+{
+    return s->nlicenses ? NULL : meta_str(&s->m->meta, "general.license.text", NULL);
+}
+
 static int needs_one_file(const struct storing *s, const char *runtime, struct fail *f)
 {
     if (s->m->nfiles == 1)
@@ -160,6 +166,8 @@ static int put_layers(struct storing *s, cJSON *layers, struct fail *f)
         if (!(text = file_read_text(s->license[i], LICENSE_BYTES, a, &n, f)) ||
             put_layer(s, layers, "application/vnd.ollama.image.license", text, n, f))
             return -1;
+    if (license_key(s) && put_layer(s, layers, "application/vnd.ollama.image.license", license_key(s), strlen(license_key(s)), f))
+        return -1;
     if (chat) {
         text = params_text(chat, &s->m->meta, a);
         return put_layer(s, layers, "application/vnd.ollama.image.params", text, strlen(text), f);
@@ -312,6 +320,8 @@ static int write_modelfile(struct storing *s, struct fail *f)
             return -1;
         text = arena_printf(a, "%s%s", text, block("LICENSE", license, a));
     }
+    if (license_key(s))
+        text = arena_printf(a, "%s%s", text, block("LICENSE", license_key(s), a));
     return file_write(out, text, strlen(text), f);
 }
 
