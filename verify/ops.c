@@ -2,10 +2,10 @@
 #include "verify/ops.h"
 
 #include "formats/arena.h"
+#include "verify/vector.h"
 
 #include <assert.h>
 #include <cblas.h>
-#include <float.h>
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
@@ -87,29 +87,14 @@ void op_product(const float *x, size_t n, size_t width, const float *w, size_t r
         }
 }
 
-static void norm_row(enum norm_kind kind, const float *x, size_t width, const float *gain, const float *bias, float eps,
-                     float *y)
-{
-    double mean = 0, square = 0;
-
-    if (kind == NORM_LAYER) {
-        for (size_t i = 0; i < width; i++)
-            mean += x[i];
-        mean /= (double)width;
-    }
-    for (size_t i = 0; i < width; i++)
-        square += (x[i] - mean) * (x[i] - mean);
-    double inverse = 1 / sqrt(square / (double)width + (double)eps);
-    for (size_t i = 0; i < width; i++)
-        y[i] = (float)((x[i] - mean) * inverse) * gain[i] + (bias ? bias[i] : 0);
-}
-
 void op_norm(enum norm_kind kind, const float *x, size_t n, size_t width, const float *gain, const float *bias, float eps,
              float *y)
 {
+    const struct vector *v = vector_current();
+
 #pragma omp parallel for schedule(dynamic, ROWS_AT_ONCE)
     for (size_t t = 0; t < n; t++)
-        norm_row(kind, x + t * width, width, gain, bias, eps, y + t * width);
+        v->norm(kind, x + t * width, width, gain, bias, eps, y + t * width);
 }
 
 void op_add(float *x, const float *y, const float *bias, size_t n, size_t width)
@@ -132,118 +117,23 @@ void op_scale(float *x, size_t n, size_t width, const float *by, size_t period)
             x[t * width + i] *= by[t % period];
 }
 
-/* ---- exponentials, four at a time: expf() one by one took a tenth of the whole pass ---- */
-
-typedef float f4 __attribute__((vector_size(16)));
-typedef double d4 __attribute__((vector_size(32)));
-typedef int32_t i4 __attribute__((vector_size(16)));
-enum { FOUR = 4 };
-
-static f4 all4(float x)
-{
-    return (f4){ x, x, x, x };
-}
-
-/* Up to four numbers; the places behind them hold `rest`. */
-static f4 load4(const float *x, size_t n, float rest)
-{
-    f4 v = all4(rest);
-
-    if (n >= FOUR)
-        memcpy(&v, x, sizeof v);
-    else
-        memcpy(&v, x, n * sizeof *x);
-    return v;
-}
-
-static void store4(float *x, size_t n, f4 v)
-{
-    if (n >= FOUR)
-        memcpy(x, &v, sizeof v);
-    else
-        memcpy(x, &v, n * sizeof *x);
-}
-
-static f4 pick4(i4 yes, f4 a, f4 b)
-{
-    return (f4)((yes & (i4)a) | (~yes & (i4)b));
-}
-
-/* exp(x) to about an ulp as 2^n e^r, |r| <= ln 2 / 2, by the series; below LOWEST 0, above HIGHEST e^HIGHEST, NaN for NaN.
- * Adding 1.5 * 2^23 rounds to a whole number and leaves it in the low bits, from where it moves into the exponent. */
-static inline f4 exp4(f4 x)
-{
-    const f4 lowest = all4(-87.3f), highest = all4(88), whole = all4(12582912);
-    f4 to = pick4(x > highest, highest, pick4(x < lowest, lowest, x));
-    f4 shifted = to * 1.44269504f + whole, n = shifted - whole, r = to - n * 0.693145752f - n * 1.42860677e-6f;
-    f4 series = r * (1.f / 5040) + 1.f / 720;
-
-    series = series * r + 1.f / 120;
-    series = series * r + 1.f / 24;
-    series = series * r + 1.f / 6;
-    series = series * r + 1.f / 2;
-    series = series * r * r + r + 1;
-    f4 scaled = (f4)((i4)series + (((i4)shifted - (i4)whole) << 23));
-    return pick4(x == x, pick4(x < lowest, all4(0), scaled), x);     // NOLINT(misc-redundant-expression): NaN stays NaN
-}
-
-/* The activations, as torch.nn.functional defines them. The tanh form of gelu is x / (1 + exp(-2u)), since
- * (1 + tanh u) / 2 is. */
-static inline f4 act4(enum act_kind kind, f4 x)
-{
-    f4 y = x;
-
-    switch (kind) {
-    case ACT_SILU:
-        return x / (1 + exp4(-x));
-    case ACT_GELU_TANH:
-        return x / (1 + exp4(-2 * 0.797884561f * (x + 0.044715f * x * x * x)));
-    case ACT_RELU:
-        return pick4(x < 0, all4(0), x);
-    case ACT_GELU:
-        for (int i = 0; i < FOUR; i++)
-            y[i] = 0.5f * x[i] * (1 + erff(x[i] * 0.707106781f));
-    }
-    return y;
-}
-
 void op_activate(enum act_kind kind, float *gate, const float *up, size_t n)
 {
-#pragma omp parallel for schedule(dynamic, FLOATS_AT_ONCE / FOUR)
-    for (size_t i = 0; i < n; i += FOUR)
-        store4(gate + i, n - i, act4(kind, load4(gate + i, n - i, 0)) * (up ? load4(up + i, n - i, 0) : all4(1)));
+    const struct vector *v = vector_current();
+
+#pragma omp parallel for schedule(dynamic)
+    for (size_t i = 0; i < n; i += FLOATS_AT_ONCE)
+        v->activate(kind, gate + i, up ? up + i : NULL, least(n - i, FLOATS_AT_ONCE));
 }
 
-/* tanh u is 1 - 2 / (1 + exp(2u)). */
 void op_softcap(float *x, size_t n, float cap)
 {
-    for (size_t i = 0; i < n; i += FOUR) {
-        f4 v = load4(x + i, n - i, 0);
-        store4(x + i, n - i, cap - 2 * cap / (1 + exp4(v * (2 / cap))));
-    }
+    vector_current()->softcap(x, n, cap);
 }
 
 void op_softmax(float *x, size_t n)
 {
-    f4 most = all4(x[0]);
-    d4 sums = {0};
-
-    for (size_t i = 0; i < n; i += FOUR) {
-        f4 v = load4(x + i, n - i, x[0]);
-        most = pick4(v > most, v, most);
-    }
-    float left = most[0] > most[1] ? most[0] : most[1], right = most[2] > most[3] ? most[2] : most[3];
-    f4 top = all4(left > right ? left : right);
-    for (size_t i = 0; i < n; i += FOUR) {
-        f4 e = exp4(load4(x + i, n - i, -INFINITY) - top);
-        store4(x + i, n - i, e);
-        sums += __builtin_convertvector(e, d4);
-    }
-    f4 inverse = all4((float)(1 / (sums[0] + sums[1] + sums[2] + sums[3])));
-    for (size_t i = 0; i < n; i += FOUR) {
-        f4 p = load4(x + i, n - i, 0) * inverse;
-        store4(x + i, n - i, pick4(p < FLT_MIN, all4(0), p));   /* denormals would slow the product that follows; NaN stays */
-    }
+    vector_current()->softmax(x, n);
 }
 
 /* ---- positions and attention ---- */
@@ -453,13 +343,10 @@ void op_attention(const struct attention *a, const float *q, const float *k, con
 
 bool op_finite(const float *x, size_t n)
 {
-    float zero = 0;             /* 0 * x is 0 for finite x and NaN otherwise: one test for a whole block */
+    const struct vector *v = vector_current();
+    bool finite = true;
 
-    for (size_t first = 0; first < n; first += FLOATS_AT_ONCE) {
-        for (size_t i = first; i < first + least(n - first, FLOATS_AT_ONCE); i++)
-            zero += 0 * x[i];
-        if (zero != 0)
-            return false;
-    }
-    return true;
+    for (size_t first = 0; first < n && finite; first += FLOATS_AT_ONCE)
+        finite = v->finite(x + first, least(n - first, FLOATS_AT_ONCE));
+    return finite;
 }

@@ -1,17 +1,20 @@
 /* stats.c - see stats.h. */
 #include "verify/stats.h"
 
+#include "verify/vector.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Ties: the lowest. */
 static size_t top_of(const float *x, size_t n)
 {
+    float most = vector_current()->largest(x, n);
     size_t top = 0;
 
-    for (size_t i = 1; i < n; i++)
-        if (x[i] > x[top])
-            top = i;
+    while (top < n - 1 && x[top] != most)
+        top++;
     return top;
 }
 
@@ -19,10 +22,7 @@ struct distribution distribution_of(const float *x, size_t n, double *term)
 {
     struct distribution d = { .x = x, .term = term, .n = n, .top = top_of(x, n) };
 
-    for (size_t i = 0; i < n; i++) {
-        term[i] = exp((double)x[i] - (double)x[d.top]);
-        d.sum += term[i];
-    }
+    d.sum = vector_current()->exponentials(x, n, (double)x[d.top], term);
     d.total = (double)x[d.top] + log(d.sum);
     return d;
 }
@@ -30,37 +30,16 @@ struct distribution distribution_of(const float *x, size_t n, double *term)
 struct token_said said_of(const struct distribution *p, size_t next)
 {
     struct token_said said = { .loss = p->total - (double)p->x[next], .top = p->term[p->top] / p->sum };
-    double mean = 0;
 
-    for (size_t i = 0; i < p->n; i++)
-        mean += p->term[i] * (p->total - (double)p->x[i]);
-    said.entropy = mean / p->sum;
+    said.entropy = vector_current()->expectation(p->term, p->x, p->n, p->total) / p->sum;
     return said;
-}
-
-/* exp(d) - 1 - d for |d| < 1/4, where the subtraction would cancel, by its series: never negative. */
-static double excess(double d)
-{
-    static const double inverse[] = { 1.0 / 13, 1.0 / 12, 1.0 / 11, 1.0 / 10, 1.0 / 9, 1.0 / 8, 1.0 / 7, 1.0 / 6, 1.0 / 5,
-                                      1.0 / 4, 1.0 / 3 };
-    double series = 1;
-
-    for (size_t i = 0; i < sizeof inverse / sizeof *inverse; i++)
-        series = 1 + series * d * inverse[i];
-    return d * d / 2 * series;
 }
 
 /* sum of p log(p / q), written as sum of q - p - p log(q / p), the same since p and q both sum to 1. No term is negative
  * and each is of second order in the difference, so nearly equal models get a divergence that is not rounding noise. */
 static double divergence(const struct distribution *p, const struct distribution *q)
 {
-    double kld = 0, shift = q->total - p->total, level = p->sum / q->sum;
-
-    for (size_t i = 0; i < p->n; i++) {
-        double d = (double)q->x[i] - (double)p->x[i] - shift;
-        kld += fabs(d) < 0.25 ? p->term[i] * excess(d) : q->term[i] * level - p->term[i] - p->term[i] * d;
-    }
-    return kld / p->sum;
+    return vector_current()->divergence(p->x, p->term, q->x, q->term, p->n, q->total - p->total, p->sum / q->sum) / p->sum;
 }
 
 struct token_loss loss_of(const struct distribution *p, const struct distribution *q, size_t next)

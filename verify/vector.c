@@ -1,0 +1,28 @@
+/* vector.c - picks the copy of vector_isa.c that goes with the encodings. */
+#include "verify/vector.h"
+
+#include "quant/isa.h"
+
+#include <string.h>
+
+extern const struct vector vector_base;
+#ifdef __x86_64__
+extern const struct vector vector_avx2, vector_avx512;
+#endif
+
+static const struct vector *const all[] = {
+    &vector_base,
+#ifdef __x86_64__
+    &vector_avx2, &vector_avx512,
+#endif
+};
+
+const struct vector *vector_current(void)
+{
+    const char *name = isa_current()->name;
+    size_t i = sizeof all / sizeof *all - 1;
+
+    while (i > 0 && strcmp(all[i]->isa, name) != 0)
+        i--;
+    return all[i];
+}
