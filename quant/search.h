@@ -260,8 +260,12 @@ struct products {
 /* The search without a minimum tries gains of -(nmax + rung / 10) / top, rungs -9..9, counted from 0 here. */
 enum { RUNGS = 19, MIDDLE = 9 };
 
+/* Groups per lane that are searched side by side: looking for one's largest weight and choosing among its rungs are
+ * long chains, which hide behind the other's. */
+enum { SYMMETRIC_ABREAST = 2 };
+
 struct symmetric_search {
-    vf wx[32], gain[RUNGS];         /* wx[i]: w[i] * x[i] */
+    vf top, wx[32], gain[RUNGS];    /* wx[i]: w[i] * x[i] */
     struct products sum[RUNGS];
 };
 
@@ -285,37 +289,68 @@ SEARCH void symmetric_climb(struct symmetric_search *s, const vf *x, const vf *w
     }
 }
 
-/* Search without a minimum (make_qx_quants with rmse_type 1). */
+SEARCH void symmetric_begin(struct symmetric_search *s, const vf *x, const vf *w, int n, float nmax)
+{
+    s->top = extreme(x, n);
+    for (int i = 0; i < n; i++)
+        s->wx[i] = w[i] * x[i];
+    for (int k = 0; k < RUNGS; k++)
+        s->gain[k] = -(nmax + 0.1f * (float)(k - MIDDLE)) / s->top;
+}
+
+SEARCH void symmetric_sums(struct symmetric_search *s, const vf *x, const vf *w, int n, float nmax, bool finite)
+{
+    symmetric_climb(s, x, w, n, nmax, finite, 0, 4, 2, false, false);       /* up to -0.6: below nmax - 1/2 */
+    symmetric_climb(s, x, w, n, nmax, finite, 4, 14, 2, false, true);       /* up to 0.4: below nmax + 1/2 */
+    symmetric_climb(s, x, w, n, nmax, finite, 14, 16, 2, true, true);
+    symmetric_climb(s, x, w, n, nmax, finite, 16, RUNGS, 3, true, true);
+}
+
+/* The best rung of each of the groups. */
+SEARCH void symmetric_choose(const struct symmetric_search *s, int ngroups, float nmax, struct symmetric fit[])
+{
+    vf scale[SYMMETRIC_ABREAST], best[SYMMETRIC_ABREAST], gain[SYMMETRIC_ABREAST];
+
+    for (int g = 0; g < ngroups; g++) {
+        const struct products *p = &s[g].sum[MIDDLE];
+        gain[g] = s[g].gain[MIDDLE];
+        scale[g] = pick(p->l2 != 0, p->xl / p->l2, (vf){0});
+        best[g] = scale[g] * p->xl;
+    }
+    for (int k = 0; k < RUNGS; k++)
+        for (int g = 0; g < ngroups && k != MIDDLE; g++) {
+            vf xl = s[g].sum[k].xl, l2 = s[g].sum[k].l2, new_scale = xl / l2;
+            vi better = (l2 > 0) & (xl * xl > best[g] * l2);
+            scale[g] = pick(better, new_scale, scale[g]);
+            best[g] = pick(better, new_scale * xl, best[g]);
+            gain[g] = pick(better, s[g].gain[k], gain[g]);
+        }
+    for (int g = 0; g < ngroups; g++) {
+        vi zero = vabs(s[g].top) < GROUP_EPSILON;
+        fit[g].cut = (struct cut){ pick(zero, vf_all(-nmax), (vf){0}), pick(zero, vf_all(1), gain[g]) };
+        fit[g].scale = pick(zero, (vf){0}, scale[g]);
+    }
+}
+
+/* Search without a minimum (make_qx_quants with rmse_type 1) in 1..SYMMETRIC_ABREAST groups per lane. */
+SEARCH void fit_symmetric_groups(int ngroups, const vf *const x[], const vf *const w[], int n, float nmax, bool finite,
+                                 struct symmetric fit[])
+{
+    struct symmetric_search s[SYMMETRIC_ABREAST];
+
+    for (int g = 0; g < ngroups; g++)
+        symmetric_begin(&s[g], x[g], w[g], n, nmax);
+    for (int g = 0; g < ngroups; g++)
+        symmetric_sums(&s[g], x[g], w[g], n, nmax, finite);
+    symmetric_choose(s, ngroups, nmax, fit);
+}
+
 SEARCH struct symmetric fit_symmetric(const vf *x, const vf *w, int n, float nmax, bool finite)
 {
-    struct symmetric_search s;
-    vf top = extreme(x, n);
-    vi zero = vabs(top) < GROUP_EPSILON;
+    struct symmetric fit;
 
-    for (int i = 0; i < n; i++)
-        s.wx[i] = w[i] * x[i];
-    for (int k = 0; k < RUNGS; k++)
-        s.gain[k] = -(nmax + 0.1f * (float)(k - MIDDLE)) / top;
-    symmetric_climb(&s, x, w, n, nmax, finite, 0, 4, 2, false, false);      /* up to -0.6: below nmax - 1/2 */
-    symmetric_climb(&s, x, w, n, nmax, finite, 4, 14, 2, false, true);      /* up to 0.4: below nmax + 1/2 */
-    symmetric_climb(&s, x, w, n, nmax, finite, 14, 16, 2, true, true);
-    symmetric_climb(&s, x, w, n, nmax, finite, 16, RUNGS, 3, true, true);
-
-    vf gain = s.gain[MIDDLE], xl = s.sum[MIDDLE].xl, l2 = s.sum[MIDDLE].l2;
-    vf scale = pick(l2 != 0, xl / l2, (vf){0}), best = scale * xl;
-    for (int k = 0; k < RUNGS; k++) {
-        if (k == MIDDLE)
-            continue;
-        xl = s.sum[k].xl;
-        l2 = s.sum[k].l2;
-        vi better = (l2 > 0) & (xl * xl > best * l2);
-        vf new_scale = xl / l2;
-        scale = pick(better, new_scale, scale);
-        best = pick(better, new_scale * xl, best);
-        gain = pick(better, s.gain[k], gain);
-    }
-    struct cut cut = { pick(zero, vf_all(-nmax), (vf){0}), pick(zero, vf_all(1), gain) };
-    return (struct symmetric){ pick(zero, (vf){0}, scale), cut };
+    fit_symmetric_groups(1, &x, &w, n, nmax, finite, &fit);
+    return fit;
 }
 
 /* A search without minimum and without importance (make_q3_quants) rounds under the obvious scale, then moves one weight

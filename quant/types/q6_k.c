@@ -38,8 +38,10 @@ static void decode(const void *in, float *out, size_t nblocks)
 
 SEARCH void pack(const struct panel *p, const struct final *f, bool kept, vi filled)
 {
+    vi high[64];
+
     for (int half = 0; half < 2; half++) {
-        vi low[64], high[32];
+        vi low[64];
         for (int l = 0; l < 32; l++) {
             vi q[4];
             for (int part = 0; part < 4; part++) {
@@ -48,10 +50,34 @@ SEARCH void pack(const struct panel *p, const struct final *f, bool kept, vi fil
             }
             low[l] = (q[0] & 15) | (q[2] & 15) << 4;
             low[32 + l] = (q[1] & 15) | (q[3] & 15) << 4;
-            high[l] = q[0] >> 4 | q[1] >> 4 << 2 | q[2] >> 4 << 4 | q[3] >> 4 << 6;
+            high[32 * half + l] = q[0] >> 4 | q[1] >> 4 << 2 | q[2] >> 4 << 4 | q[3] >> 4 << 6;
         }
         put_bytes(p, offsetof(struct q6_k, low) + 64 * (size_t)half, low, 64);
-        put_bytes(p, offsetof(struct q6_k, high) + 32 * (size_t)half, high, 32);
+    }
+    put_bytes(p, offsetof(struct q6_k, high), high, 64);
+}
+
+/* Groups j, j + 1...: their scales, and how the search left them. */
+SEARCH void search(const struct panel *p, bool weighted, int j, vf *scale, struct final *f)
+{
+    vf weights[SYMMETRIC_ABREAST][16];
+    const vf *x[SYMMETRIC_ABREAST], *w[SYMMETRIC_ABREAST];
+    struct symmetric fit[SYMMETRIC_ABREAST];
+
+    for (int k = 0; k < SYMMETRIC_ABREAST; k++) {
+        x[k] = p->x + 16 * (j + k);
+        w[k] = weights[k];
+        if (weighted)
+            gather(p->importance, 16 * (j + k), 16, weights[k]);
+        else
+            for (int i = 0; i < 16; i++)
+                weights[k][i] = x[k][i] * x[k][i];
+    }
+    fit_symmetric_groups(SYMMETRIC_ABREAST, x, w, 16, 32, true, fit);
+    for (int k = 0; k < SYMMETRIC_ABREAST; k++) {
+        scale[j + k] = fit[k].scale;
+        f->cut[j + k] = fit[k].cut;
+        f->m[j + k] = (vf){0};
     }
 }
 
@@ -61,19 +87,8 @@ SEARCH void encode_panel(const struct panel *p, bool weighted)
     vf scale[16];
     vi byte[16];
 
-    for (int j = 0; j < 16; j++) {
-        const vf *x = p->x + 16 * j;
-        vf w[16];
-        if (weighted)
-            gather(p->importance, 16 * j, 16, w);
-        else
-            for (int i = 0; i < 16; i++)
-                w[i] = x[i] * x[i];
-        struct symmetric fit = fit_symmetric(x, w, 16, 32, true);
-        scale[j] = fit.scale;
-        f.cut[j] = fit.cut;
-        f.m[j] = (vf){0};
-    }
+    for (int j = 0; j < 16; j += SYMMETRIC_ABREAST)
+        search(p, weighted, j, scale, &f);
 
     vf top = extreme(scale, 16);
     vi filled = ~(vabs(top) < GROUP_EPSILON);
