@@ -332,25 +332,29 @@ SEARCH void symmetric_choose(const struct symmetric_search *s, int ngroups, floa
     }
 }
 
-/* Search without a minimum (make_qx_quants with rmse_type 1) in 1..SYMMETRIC_ABREAST groups per lane. */
-SEARCH void fit_symmetric_groups(int ngroups, const vf *const x[], const vf *const w[], int n, float nmax, bool finite,
+/* Search without a minimum (make_qx_quants with rmse_type 1). */
+SEARCH struct symmetric fit_symmetric(const vf *x, const vf *w, int n, float nmax, bool finite)
+{
+    struct symmetric_search s;
+    struct symmetric fit;
+
+    symmetric_begin(&s, x, w, n, nmax);
+    symmetric_sums(&s, x, w, n, nmax, finite);
+    symmetric_choose(&s, 1, nmax, &fit);
+    return fit;
+}
+
+/* The same in SYMMETRIC_ABREAST groups per lane. */
+SEARCH void fit_symmetric_groups(const vf *const x[], const vf *const w[], int n, float nmax, bool finite,
                                  struct symmetric fit[])
 {
     struct symmetric_search s[SYMMETRIC_ABREAST];
 
-    for (int g = 0; g < ngroups; g++)
+    for (int g = 0; g < SYMMETRIC_ABREAST; g++)
         symmetric_begin(&s[g], x[g], w[g], n, nmax);
-    for (int g = 0; g < ngroups; g++)
+    for (int g = 0; g < SYMMETRIC_ABREAST; g++)
         symmetric_sums(&s[g], x[g], w[g], n, nmax, finite);
-    symmetric_choose(s, ngroups, nmax, fit);
-}
-
-SEARCH struct symmetric fit_symmetric(const vf *x, const vf *w, int n, float nmax, bool finite)
-{
-    struct symmetric fit;
-
-    fit_symmetric_groups(1, &x, &w, n, nmax, finite, &fit);
-    return fit;
+    symmetric_choose(s, SYMMETRIC_ABREAST, nmax, fit);
 }
 
 /* A search without minimum and without importance (make_q3_quants) rounds under the obvious scale, then moves one weight

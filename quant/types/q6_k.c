@@ -73,7 +73,7 @@ SEARCH void search(const struct panel *p, bool weighted, int j, vf *scale, struc
             for (int i = 0; i < 16; i++)
                 weights[k][i] = x[k][i] * x[k][i];
     }
-    fit_symmetric_groups(SYMMETRIC_ABREAST, x, w, 16, 32, true, fit);
+    fit_symmetric_groups(x, w, 16, 32, true, fit);
     for (int k = 0; k < SYMMETRIC_ABREAST; k++) {
         scale[j + k] = fit[k].scale;
         f->cut[j + k] = fit[k].cut;
