@@ -20,9 +20,9 @@ static const struct vector *const all[] = {
 const struct vector *vector_current(void)
 {
     const char *name = isa_current()->name;
-    size_t i = sizeof all / sizeof *all - 1;
 
-    while (i > 0 && strcmp(all[i]->isa, name) != 0)
-        i--;
-    return all[i];
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (strcmp(all[i]->isa, name) == 0)
+            return all[i];
+    return all[0];
 }

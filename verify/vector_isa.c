@@ -83,7 +83,7 @@ static inline vf vexp(vf x)
     series = series * r + 1.f / 6;
     series = series * r + 1.f / 2;
     series = series * r * r + r + 1;
-    vf scaled = (vf)((vi)series + ((vi)shifted << 23)) + (to - to);     /* NaN stays NaN */
+    vf scaled = (vf)((vi)series + ((vi)shifted << 23)) + to * 0;     /* NaN stays NaN */
     return (vf)((vi)scaled & ~(x < lowest));
 }
 
