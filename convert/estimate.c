@@ -1,23 +1,15 @@
 /* estimate.c - see estimate.h. */
 #include "convert/estimate.h"
 
+#include "formats/usage.h"
+
 #include "convert/write.h"
 
 #include <omp.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 
 enum { SAMPLE_ROWS = 8, SAMPLE_ROW = 1024, LEAST_NANOSECONDS = 1000000, STRIP = 1 << 15,
        FILE_PAGES = 20 << 20 };        /* what Linux was seen to keep mapped of files beside what was asked for */
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* About normally distributed, always the same. */
 static void make_up(float *x, size_t n)
@@ -40,18 +32,18 @@ static double measure(const struct qtype *from, const struct qtype *to, const fl
     static float x[SAMPLE_ROWS * SAMPLE_ROW], y[SAMPLE_ROWS * SAMPLE_ROW];
     static uint8_t source[8 * sizeof x], out[8 * sizeof x];
     size_t n = SAMPLE_ROWS * SAMPLE_ROW;
-    double began = now(), best = 1e9;
+    double began = seconds_now(), best = 1e9;
 
     if (!from->encode || !to->encode)
         return 0;
     make_up(x, n);
     from->encode(x, NULL, source, SAMPLE_ROWS, SAMPLE_ROW / (size_t)from->block);
-    for (int run = 0; run < 2 || now() - began < 1e-9 * LEAST_NANOSECONDS; run++) {
-        double start = now(), took;
+    for (int run = 0; run < 2 || seconds_now() - began < 1e-9 * LEAST_NANOSECONDS; run++) {
+        double start = seconds_now(), took;
 
         from->decode(source, y, n / (size_t)from->block);
         to->encode(y, weight, out, SAMPLE_ROWS, SAMPLE_ROW / (size_t)to->block);
-        took = now() - start;
+        took = seconds_now() - start;
         best = took < best ? took : best;
     }
     return best / (double)n;
@@ -92,7 +84,6 @@ struct estimate estimate_run(const struct model *m, const struct qtype *const *f
     struct rate *known = arena_array(&tmp, struct rate, m->ntensors);
     uint64_t most = 0, nbytes = 0;
     size_t n = 0, threads = (size_t)omp_get_max_threads();
-    struct rusage usage;
     struct estimate e = {0};
 
     for (size_t i = 0; i < m->ntensors; i++) {
@@ -105,8 +96,7 @@ struct estimate estimate_run(const struct model *m, const struct qtype *const *f
             e.seconds += (double)tensor_weights(t) * rate_of(known, &n, from[i], t->type, weight && weight[i]);
     }
     arena_release(&tmp);
-    getrusage(RUSAGE_SELF, &usage);
-    e.peak_nbytes = (uint64_t)usage.ru_maxrss * 1024 + threads * most + FILE_PAGES;
+    e.peak_nbytes = peak_nbytes() + threads * most + FILE_PAGES;
     e.seconds = e.seconds / (double)threads + (double)nbytes / ESTIMATE_DISK_RATE;
     return e;
 }

@@ -13,19 +13,18 @@
 #include "convert/write.h"
 
 #include "formats/file.h"
+#include "formats/usage.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <omp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -88,26 +87,6 @@ struct writing {
     double told;                /* when progress was last told */
     struct arena arena;
 };
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* ---- for tests: dying at a given point ---- */
-static void reach(const char *point)
-{
-    static uint64_t times;
-    const char *wish = getenv("BANTAM_TEST_KILL");
-    size_t n = strlen(point);
-
-    if (wish && strncmp(wish, point, n) == 0 && wish[n] == ':' &&
-        __atomic_add_fetch(&times, 1, __ATOMIC_RELAXED) == strtoull(wish + n + 1, NULL, 10))
-        raise(SIGKILL);
-}
 
 /* ---- chunks ---- */
 static struct chunk *add_chunk(struct writing *w)
@@ -466,7 +445,7 @@ static void tell_progress(struct writing *w, bool last)
 
     if (!p->fn || !(last || omp_test_lock(&w->telling)))
         return;
-    double t = now();
+    double t = seconds_now();
     if (last || t - w->told > 0.2) {
         w->told = t;
         p->fn(p->ctx, __atomic_load_n(&w->done, __ATOMIC_RELAXED), w->plan.nbytes);
@@ -689,7 +668,7 @@ static int write_planned(struct writing *w, struct fail *f)
 int model_write(struct model *m, const struct write_options *options, struct write_result *result, struct fail *f)
 {
     struct writing w = { .model = m, .options = options, .journal = { .fd = -1 } };
-    double began = now();
+    double began = seconds_now();
 
     if (!m)
         return -1;
@@ -699,7 +678,7 @@ int model_write(struct model *m, const struct write_options *options, struct wri
         bad = write_planned(&w, f);
     if (bad == 0 && result)
         *result = (struct write_result){ .nbytes = w.plan.nbytes, .resumed_nbytes = w.resumed, .nfiles = w.plan.nfiles,
-                                         .seconds = now() - began };
+                                         .seconds = seconds_now() - began };
     end(&w, f);
     return bad;
 }

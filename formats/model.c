@@ -42,6 +42,11 @@ uint64_t tensor_bytes(const struct tensor *t)
     return tensor_row_bytes(t) * tensor_rows(t);
 }
 
+bool tensor_same_shape(const struct tensor *a, const struct tensor *b)
+{
+    return a->rank == b->rank && memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) == 0;
+}
+
 int tensor_check(const struct tensor *t, struct fail *f)
 {
     uint64_t weights = 1;

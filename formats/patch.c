@@ -2,10 +2,10 @@
 #include "formats/patch.h"
 
 #include "formats/file.h"
+#include "formats/usage.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,14 +26,6 @@ bool patch_pending(const char *path)
 
     arena_release(&a);
     return pending;
-}
-
-static void reach(const char *point)
-{
-    const char *wish = getenv("BANTAM_TEST_KILL");
-
-    if (wish && strcmp(wish, point) == 0)
-        raise(SIGKILL);
 }
 
 static int write_all(int fd, const uint8_t *p, uint64_t n, uint64_t at, struct fail *f)
@@ -57,7 +49,7 @@ static int overwrite(const char *path, int fd, const uint8_t *bytes, uint64_t n,
 {
     if (write_all(fd, bytes, n / 2, 0, f))
         return fail_in(f, path);
-    reach("head:1");
+    reach("head");
     if (write_all(fd, bytes + n / 2, n - n / 2, n / 2, f))
         return fail_in(f, path);
     return fsync(fd) ? (fail_errno(f, "cannot be synced"), fail_in(f, path)) : 0;
@@ -147,7 +139,7 @@ int patch_head(const char *path, const void *bytes, uint64_t n, struct fail *f)
     int fd = open_locked(path, f), bad = fd < 0 || write_undo(path, undo, n, f);
 
     if (!bad) {
-        reach("undo:1");
+        reach("undo");
         bad = overwrite(path, fd, bytes, n, f);
         if (!bad && unlink(undo))
             bad = fail_errno(f, "'%s' cannot be removed", undo);

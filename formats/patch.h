@@ -18,7 +18,7 @@ bool patch_pending(const char *path);
 int patch_recover(const char *path, struct fail *);
 
 /* Replaces the first n bytes of the file, which has more. Locks it against another patch. FAIL_SYSTEM.
- * BANTAM_TEST_KILL=undo:1 and head:1 (half of it written) raise SIGKILL for tests. */
+ * For tests, reach() knows the points undo and head (half of it written). */
 int patch_head(const char *path, const void *bytes, uint64_t n, struct fail *);
 
 #endif

@@ -3,7 +3,9 @@
 
 #include "convert/recipe.h"
 #include "formats/file.h"
+#include "formats/plan.h"
 #include "formats/text.h"
+#include "tools/hashes.h"
 #include "tools/report.h"
 
 #include <stdlib.h>
@@ -19,8 +21,7 @@ struct gathering {
     const char **path;              /* of facts->file */
     size_t cap, path_cap;
     time_t newest;
-    struct meter meter;
-    uint64_t done, total;
+    uint64_t total;                 /* bytes of all files */
 };
 
 static void add_file(struct gathering *g, const char *path, const char *name)
@@ -65,45 +66,26 @@ static void list_files(struct gathering *g, const struct model *m)
             add_file(g, path_join(a, dir, name[i]), name[i]);
 }
 
-static void count_bytes(void *ctx, uint64_t n)
+static int hash_all(struct gathering *g, struct fail *f)
 {
-    struct gathering *g = ctx;
+    char (*hex)[SHA256_TEXT] = hash_paths(g->path, g->facts->nfiles, g->total, g->args, f);
 
-    #pragma omp critical (bom)
-    {
-        g->done += n;
-        meter_bytes(&g->meter, g->done, g->total);
-    }
-}
-
-static int hash_files_of(struct gathering *g, struct fail *f)
-{
-    size_t lowest = SIZE_MAX;
-
-    meter_start(&g->meter, g->args, "hashing");
-    #pragma omp parallel for schedule(dynamic)
-    for (size_t i = 0; i < g->facts->nfiles; i++) {
-        struct fail mine = {0};
-
-        if (sha256_file(g->path[i], g->facts->file[i].sha256, count_bytes, g, &mine)) {
-            #pragma omp critical (bom)
-            if (i < lowest) {
-                lowest = i;
-                *f = mine;
-            }
-        }
-    }
-    meter_end(&g->meter);
-    return lowest == SIZE_MAX ? 0 : -1;
+    for (size_t i = 0; hex && i < g->facts->nfiles; i++)
+        memcpy(g->facts->file[i].sha256, hex[i], SHA256_TEXT);
+    return hex ? 0 : -1;
 }
 
 static void identify(struct bom_facts *b, struct arena *a)
 {
-    const char *all = "";
+    struct buffer all = { .arena = a };
 
-    for (size_t i = 0; i < b->nfiles; i++)
-        all = arena_printf(a, "%s%s %s\n", all, b->file[i].sha256, b->file[i].name);
-    sha256_bytes(all, strlen(all), b->id);
+    for (size_t i = 0; i < b->nfiles; i++) {
+        put_text(&all, b->file[i].sha256);
+        put_text(&all, " ");
+        put_text(&all, b->file[i].name);
+        put_text(&all, "\n");
+    }
+    sha256_bytes(all.bytes, all.n, b->id);
 }
 
 static void tell_time(struct gathering *g)
@@ -196,7 +178,7 @@ int bom_gather(const struct model *m, const struct meta *meta, const struct lice
     b->type = type_of(m);
     find_datasets(b, a);
     list_files(&g, m);
-    if (hash_files_of(&g, f))
+    if (hash_all(&g, f))
         return -1;
     identify(b, a);
     tell_time(&g);

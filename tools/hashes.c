@@ -132,24 +132,33 @@ XXH128_hash_t fingerprint_of(const struct model *m, const XXH128_hash_t *hash)
 
 /* ---- files ---- */
 
-char (*hash_files(const struct model *m, struct args *a, struct fail *f))[SHA256_TEXT]
+char (*hash_paths(const char *const *path, size_t n, uint64_t nbytes, struct args *a, struct fail *f))[SHA256_TEXT]
 {
-    char (*hex)[SHA256_TEXT] = arena_array_of(&a->arena, m->nfiles, sizeof *hex);
-    uint64_t total = 0;
+    char (*hex)[SHA256_TEXT] = arena_array_of(&a->arena, n, sizeof *hex);
     struct hashing h;
 
-    for (size_t i = 0; i < m->nfiles; i++)
-        total += m->file[i].nbytes;
-    start(&h, a, total, f);
+    start(&h, a, nbytes, f);
     #pragma omp parallel for schedule(dynamic)
-    for (size_t i = 0; i < m->nfiles; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct fail mine = {0};
 
-        if (sha256_file(m->file[i].path, hex[i], count_bytes, &h, &mine))
+        if (sha256_file(path[i], hex[i], count_bytes, &h, &mine))
             note_failure(&h, i, &mine);
     }
     meter_end(&h.meter);
     return h.lowest == SIZE_MAX ? hex : NULL;
+}
+
+char (*hash_files(const struct model *m, struct args *a, struct fail *f))[SHA256_TEXT]
+{
+    const char **path = arena_array(&a->arena, const char *, m->nfiles);
+    uint64_t nbytes = 0;
+
+    for (size_t i = 0; i < m->nfiles; i++) {
+        path[i] = m->file[i].path;
+        nbytes += m->file[i].nbytes;
+    }
+    return hash_paths(path, m->nfiles, nbytes, a, f);
 }
 
 /* ---- --check ---- */

@@ -15,7 +15,10 @@ void xxh3_text(char text[XXH3_TEXT], XXH128_hash_t);
 /* XXH3-128 of every tensor's bytes as they lie in the file, all threads at once; progress is shown as `a` has it. NULL: see *f. */
 XXH128_hash_t *hash_tensors(struct model *, struct args *a, struct fail *);
 
-/* SHA-256 of every file, hex[nfiles], in args' arena; several files at a time. NULL: see *f. */
+/* SHA-256 of n files of nbytes in all, hex[n], in args' arena; several files at a time, with progress. NULL: see *f. */
+char (*hash_paths(const char *const *path, size_t n, uint64_t nbytes, struct args *a, struct fail *))[SHA256_TEXT];
+
+/* The same of every file of a model. */
 char (*hash_files(const struct model *, struct args *a, struct fail *))[SHA256_TEXT];
 
 /* One id of the weights alone: XXH3-128 over every tensor's name, type, shape and hash, sorted by name. Edits of keys, splitting,

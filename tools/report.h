@@ -5,6 +5,7 @@
 #include "formats/json.h"
 #include "formats/meta.h"
 #include "formats/model.h"
+#include "formats/usage.h"
 #include "tools/args.h"
 
 /* ---- numbers as people read them; the buffers are the caller's ---- */
@@ -56,7 +57,5 @@ void meter_bytes(void *meter, uint64_t done, uint64_t total);                   
 void meter_steps(void *meter, const char *what, uint64_t done, uint64_t total);     /* struct score_options' */
 void meter_end(struct meter *);                                                     /* wipes the line */
 
-double seconds_now(void);       /* monotonic */
-uint64_t peak_nbytes(void);     /* resident memory at its largest so far */
 
 #endif

@@ -76,11 +76,6 @@ static void offer(struct reading *best, const char *text, double left)
         *best = (struct reading){ text, left };
 }
 
-static bool same_shape(const struct tensor *a, const struct tensor *b)
-{
-    return a->rank == b->rank && memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) == 0;
-}
-
 static int other_error(struct samples *s, const struct tensor *t, double *error, struct fail *f)
 {
     struct arena tmp = {0};
@@ -106,7 +101,7 @@ static int try_tensors(struct samples *s, struct reading *best, struct arena *a,
         for (int side = 0; side < 2; side++) {
             size_t i = side ? at + step - 1 : at - step;
             const struct tensor *t = i < n ? &s->expected->tensor[i] : NULL;
-            if (!t || t == s->theirs || !same_shape(t, s->ours))
+            if (!t || t == s->theirs || !tensor_same_shape(t, s->ours))
                 continue;
             tried++;
             if (other_error(s, t, &error, f))

@@ -71,11 +71,6 @@ static int compare_rows(struct model *a, struct model *b, const struct tensor_di
     return 0;
 }
 
-static bool same_shape(const struct tensor *a, const struct tensor *b)
-{
-    return a->rank == b->rank && memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) == 0;
-}
-
 static void sum_portions(struct tensor_difference *d, const struct portion *p, uint64_t n)
 {
     bool other = false;
@@ -135,7 +130,7 @@ struct tensor_difference *model_difference(struct model *a, struct model *b, voi
         *t = (struct tensor_difference){ .a = &a->tensor[i], .b = model_tensor(b, a->tensor[i].name) };
         if (!t->b)
             t->state = TENSOR_ONLY_A;
-        else if (!same_shape(t->a, t->b))
+        else if (!tensor_same_shape(t->a, t->b))
             t->state = TENSOR_RESHAPED;
         else if (compare_tensor(a, b, t, f))
             return NULL;

@@ -1,6 +1,8 @@
 /* forecast.c - see forecast.h. Constants without a source are fits to runs on two cores of a Zen 4. */
 #include "verify/forecast.h"
 
+#include "formats/usage.h"
+
 #include "verify/budget.h"
 #include "verify/rows.h"
 #include "verify/stream.h"
@@ -8,8 +10,6 @@
 #include <math.h>
 #include <omp.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 
 enum {
     TRIAL_ROWS = 4 * OPS_PANEL,
@@ -22,14 +22,6 @@ struct costs {
     double weights, active;             /* of a layer: all, and those a token is multiplied with */
     uint64_t work_nbytes;
 };
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void add_matrix(struct costs *c, const struct affine *a, double matrices, double used)
 {
@@ -57,10 +49,10 @@ static double trial(struct stream *s, const struct affine *a, const float *x, si
     double best = INFINITY;
 
     for (int i = 0; i < 2; i++) {
-        double start = now();
+        double start = seconds_now();
         if (stream_product(s, a, x, n, y, f) != 0)
             return -1;
-        best = fmin(best, now() - start);
+        best = fmin(best, seconds_now() - start);
     }
     return best;
 }
@@ -110,14 +102,6 @@ static double logits_seconds(const struct costs *c, const struct stream *s, size
            (double)n * (double)s->vocabulary * 1.5e-8 / omp_get_max_threads();
 }
 
-static uint64_t resident(void)
-{
-    struct rusage u;
-
-    getrusage(RUSAGE_SELF, &u);
-    return (uint64_t)u.ru_maxrss * 1024;
-}
-
 static int add_model(struct forecast *g, struct stream *s, const struct score_input *in, const struct budget *b, bool several, struct fail *f)
 {
     struct costs c = {0};
@@ -160,6 +144,6 @@ int forecast_score(const struct score_models *models, const struct score_input *
         g->memory_nbytes += g->disk_nbytes;
         g->disk_nbytes = 0;
     }
-    g->memory_nbytes += resident() + in->n * (sizeof(struct token_said) + models->n * sizeof(struct token_loss));
+    g->memory_nbytes += peak_nbytes() + in->n * (sizeof(struct token_said) + models->n * sizeof(struct token_loss));
     return bad ? -1 : 0;
 }

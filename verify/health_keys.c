@@ -299,7 +299,7 @@ static bool same_tensor(struct model *m, const struct tensor *a, const struct te
     enum { ROWS = 256 };
     struct arena tmp = {0};
     struct fail f = {0};
-    bool same = a->type == b->type && a->rank == b->rank && memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) == 0;
+    bool same = a->type == b->type && tensor_same_shape(a, b);
 
     for (uint64_t first = 0; same && first < tensor_rows(a); first += ROWS) {
         uint64_t n = tensor_rows(a) - first < ROWS ? tensor_rows(a) - first : ROWS;

@@ -1,6 +1,8 @@
 /* score.c - text to places that are scored, all models through the network in step, and what they said there. */
 #include "verify/score.h"
 
+#include "formats/usage.h"
+
 #include "verify/bf16.h"
 #include "verify/budget.h"
 #include "verify/chunks.h"
@@ -12,8 +14,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 
 enum {
     LOGITS_TOKENS = 2048,               /* in a batch: no more than pay for decoding the output matrix again */
@@ -368,22 +368,6 @@ static int run_logits(struct job *j, struct fail *f)
 
 /* ---- all together ---- */
 
-static double now(void)
-{
-    struct timespec t = {0};
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static uint64_t peak_nbytes(void)
-{
-    struct rusage u;
-
-    getrusage(RUSAGE_SELF, &u);
-    return (uint64_t)u.ru_maxrss * 1024;
-}
-
 /* Bits for a weight of the matrices, which are nearly all of a model. */
 static double bits_of(const struct model *m)
 {
@@ -523,7 +507,7 @@ int score_run(const struct score_models *models, const struct score_input *in, c
               struct arena *a, struct score *s, struct fail *f)
 {
     struct job j = { .models = models, .in = in, .options = options, .budget = budget_of(options->memory), .arena = a, .score = s };
-    double start = now();
+    double start = seconds_now();
     int bad;
 
     *s = (struct score){ .ncandidates = models->n, .candidate = arena_array(a, struct candidate_score, models->n) };
@@ -538,7 +522,7 @@ int score_run(const struct score_models *models, const struct score_input *in, c
     sums_release(&j.inputs);
     workspace_release(&j.space);
     states_close(j.states, bad && f->kind == FAIL_SYSTEM);      /* after bad input the next run would fail as well */
-    s->seconds = now() - start;
+    s->seconds = seconds_now() - start;
     s->peak_nbytes = peak_nbytes();
     return bad ? -1 : 0;
 }

@@ -8,6 +8,7 @@
 #include "verify/states.h"
 
 #include "formats/file.h"
+#include "formats/usage.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -60,14 +60,6 @@ struct states {
     double saved_at;
     struct arena arena;                 /* owns all of the above */
 };
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static uint64_t slot_nbytes(const struct states *s)
 {
@@ -287,7 +279,7 @@ struct states *states_open(const struct states_options *options, struct fail *f)
     struct states *s = arena_new(&arena, struct states);
 
     *s = (struct states){ .options = *options, .fd = -1, .journal = -1, .ngroups = options->streams * options->groups,
-                          .saved_at = now(), .arena = arena };
+                          .saved_at = seconds_now(), .arena = arena };
     s->nslots = s->ngroups + 1;
     s->group = arena_array(&s->arena, struct group, s->ngroups);
     s->taken = arena_array(&s->arena, bool, s->nslots);
@@ -395,7 +387,7 @@ int states_put(struct states *s, size_t stream, size_t group, size_t passed, con
 
 int states_save(struct states *s, struct fail *f)
 {
-    if (!s->memory || !s->options.path || now() - s->saved_at < s->options.seconds)
+    if (!s->memory || !s->options.path || seconds_now() - s->saved_at < s->options.seconds)
         return 0;
     if (s->fd < 0 && open_named(s, true, f) != 0)
         return failed(f) ? -1 : (s->options.path = NULL, 0);       /* nothing can be written there: then not */
@@ -405,7 +397,7 @@ int states_save(struct states *s, struct fail *f)
         if (s->group[i].saved != s->group[i].passed &&
             write_group(s, i, s->memory + i * s->options.group_floats, s->group[i].floats, f) != 0)
             return -1;
-    s->saved_at = now();
+    s->saved_at = seconds_now();
     return 0;
 }
 

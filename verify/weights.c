@@ -36,7 +36,7 @@ struct compared {
 
 static int same_shape(const struct tensor *o, const struct tensor *c, struct fail *f)
 {
-    if (o->rank == c->rank && memcmp(o->shape, c->shape, (size_t)o->rank * sizeof *o->shape) == 0)
+    if (tensor_same_shape(o, c))
         return 0;
     return fail(f, FAIL_INPUT, "tensor '%s' has another shape in the candidate: %" PRIu64 " rows of %" PRIu64 ", in the original %"
                 PRIu64 " of %" PRIu64, o->name, tensor_rows(c), tensor_row(c), tensor_rows(o), tensor_row(o));

@@ -1,0 +1,13 @@
+/* usage.h - the clock and the memory of this process. */
+#ifndef BANTAM_USAGE_H
+#define BANTAM_USAGE_H
+
+#include <stdint.h>
+
+double seconds_now(void);       /* monotonic */
+uint64_t peak_nbytes(void);     /* resident memory at its largest so far, as getrusage has it */
+
+/* For tests: with BANTAM_TEST_KILL=POINT:N in the environment, raises SIGKILL the N-th time (from 1) this process reaches that point. */
+void reach(const char *point);
+
+#endif
