@@ -1,12 +1,13 @@
 /* ternary_search.h - what iq1_s and iq1_m share: levels -1, 0, 1, all moved up or down by an eighth.
  *
  * With three levels the best split of a cell's weights can be found for sure: sorted, the low ones get -1, the high
- * ones 1, and all pairs of borders are tried. Lanes are cells, as in lattice_search.h; sums run in the order of ggml's
+ * ones 1, and all pairs of borders are tried. Lanes are cells (lattice_cells.h); sums run in the order of ggml's
  * quantize_row_iq1_*_impl. */
 #ifndef BANTAM_TERNARY_SEARCH_H
 #define BANTAM_TERNARY_SEARCH_H
 
-#include "quant/lattice_search.h"
+#include "quant/lattice_cells.h"
+#include "quant/lattice_nearest.h"
 
 #define TERNARY_SHIFT 0.125f
 
