@@ -2,6 +2,7 @@
 #include "convert/carry.h"
 
 #include "formats/file.h"
+#include "formats/output.h"
 #include "formats/store.h"
 #include "formats/text.h"
 

@@ -1,4 +1,4 @@
-/* file.h - read-only maps, a cursor that cannot leave them, and output that is OUT.part until it is renamed.
+/* file.h - read-only maps, a cursor that cannot leave them, and names of files.
  *
  * A cursor is a position in bytes from outside. Each cursor_*() checks the end first; after the first overrun it
  * returns zeros and cursor_ok() is false, so a parser reads a whole record and checks once.
@@ -29,6 +29,11 @@ static inline uint64_t round_up(uint64_t n, uint64_t unit)
 {
     return (n + unit - 1) / unit * unit;
 }
+
+/* ---- a descriptor: n bytes at an offset, in as many calls as it takes ---- */
+/* The number of bytes done; fewer than n: errno says why, ENODATA being the end of the file. */
+uint64_t fd_read(int fd, void *to, uint64_t n, uint64_t offset);
+uint64_t fd_write(int fd, const void *from, uint64_t n, uint64_t offset);
 
 /* ---- a read-only file ---- */
 struct file {
@@ -87,35 +92,5 @@ uint64_t cursor_u64(struct cursor *);
 float cursor_f32(struct cursor *);
 double cursor_f64(struct cursor *);
 const uint8_t *cursor_bytes(struct cursor *, uint64_t n);       /* NULL when fewer are left */
-
-/* ---- output ---- */
-/* FAIL_SYSTEM when the file system that holds PATH (or will) has less than nbytes free. */
-int space_check(const char *path, uint64_t nbytes, struct fail *);
-
-/* One output file: written as "PATH.part" at any offset by any thread, then synced and renamed. */
-struct output {
-    const char *path;           /* final name, in the arena given to output_open */
-    const char *part;           /* where the bytes are now */
-    int fd;
-    uint64_t nbytes;            /* as planned */
-    bool fresh;                 /* nothing but holes was there when it was opened: zeros need not be written */
-};
-
-/* Opens (and keeps the contents of) PATH.part, locks it against a second run (flock), sets its size; with `fresh`
- * its old contents are dropped. Checks free space for what is not yet allocated: FAIL_SYSTEM names what is missing.
- * Many files at once: space_check() their sum first. SIGXFSZ must be ignored (tools/ does) for EFBIG to arrive here.
- * PATH may be an existing non-regular file such as /dev/full: then it is written in place, in order of offsets. */
-int output_open(struct output *, const char *path, uint64_t nbytes, bool fresh, struct arena *, struct fail *);
-/* Thread-safe. Zeros stay a hole in a new file: weights that are holes in a sparse source take no room in the result either. */
-int output_write(struct output *, const void *bytes, uint64_t n, uint64_t offset, struct fail *);
-int output_commit(struct output *, struct fail *);      /* fsync, rename, fsync of the directory; closes */
-void output_abandon(struct output *);                   /* closes, and leaves PATH.part for the next run */
-
-/* Locks an open file against other runs until it is closed. Waits up to two seconds: a run that was just killed takes a
- * moment to die. Then FAIL_SYSTEM says that another run is writing `path`. */
-int file_lock(int fd, const char *path, struct fail *);
-
-/* A whole small file, by the same road: PATH.part, sync, rename. */
-int file_write(const char *path, const void *bytes, size_t n, struct fail *);
 
 #endif

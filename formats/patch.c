@@ -2,9 +2,9 @@
 #include "formats/patch.h"
 
 #include "formats/file.h"
+#include "formats/output.h"
 #include "formats/usage.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,29 +28,20 @@ bool patch_pending(const char *path)
     return pending;
 }
 
-static int write_all(int fd, const uint8_t *p, uint64_t n, uint64_t at, struct fail *f)
+static int write_at(int fd, const uint8_t *p, uint64_t n, uint64_t at, struct fail *f)
 {
-    while (n) {
-        ssize_t put = pwrite(fd, p, n, (off_t)at);
+    uint64_t done = fd_write(fd, p, n, at);
 
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return fail_errno(f, "cannot be written at byte %ju", (uintmax_t)at);
-        p += put;
-        n -= (uint64_t)put;
-        at += (uint64_t)put;
-    }
-    return 0;
+    return done == n ? 0 : fail_errno(f, "cannot be written at byte %ju", (uintmax_t)(at + done));
 }
 
 /* The first n bytes, synced; half of them first where a test wants to die in between. */
 static int overwrite(const char *path, int fd, const uint8_t *bytes, uint64_t n, struct fail *f)
 {
-    if (write_all(fd, bytes, n / 2, 0, f))
+    if (write_at(fd, bytes, n / 2, 0, f))
         return fail_in(f, path);
     reach("head");
-    if (write_all(fd, bytes + n / 2, n - n / 2, n / 2, f))
+    if (write_at(fd, bytes + n / 2, n - n / 2, n / 2, f))
         return fail_in(f, path);
     return fsync(fd) ? (fail_errno(f, "cannot be synced"), fail_in(f, path)) : 0;
 }

@@ -2,6 +2,7 @@
 #include "formats/store_put.h"
 
 #include "formats/file.h"
+#include "formats/output.h"
 
 #include <errno.h>
 #include <fcntl.h>

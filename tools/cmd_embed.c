@@ -1,5 +1,6 @@
 /* cmd_embed.c - embed: sentence vectors of an encoder. */
 #include "formats/file.h"
+#include "formats/output.h"
 #include "formats/text.h"
 #include "tools/canonical.h"
 #include "tools/commands.h"

@@ -1,5 +1,6 @@
 /* cmd_imatrix.c - imatrix: compute an importance matrix, add several up, say what is in one. */
 #include "formats/file.h"
+#include "formats/output.h"
 #include "tools/canonical.h"
 #include "tools/commands.h"
 #include "tools/report.h"

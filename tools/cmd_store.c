@@ -3,6 +3,7 @@
 #include "convert/evidence.h"
 #include "convert/recipe.h"
 #include "formats/file.h"
+#include "formats/output.h"
 #include "formats/store.h"
 #include "formats/store_put.h"
 #include "formats/text.h"

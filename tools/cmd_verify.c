@@ -1,5 +1,6 @@
 /* cmd_verify.c - verify, perplexity, logits: what did quantizing cost? */
 #include "formats/file.h"
+#include "formats/output.h"
 #include "tools/canonical.h"
 #include "tools/commands.h"
 #include "tools/encoders.h"

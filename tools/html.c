@@ -2,6 +2,7 @@
 #include "tools/html.h"
 
 #include "formats/file.h"
+#include "formats/output.h"
 #include "formats/text.h"
 
 #include <stdarg.h>

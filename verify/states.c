@@ -8,10 +8,10 @@
 #include "verify/states.h"
 
 #include "formats/file.h"
+#include "formats/output.h"
 #include "formats/usage.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,34 +70,20 @@ static uint64_t slot_nbytes(const struct states *s)
 
 static int write_fully(const struct states *s, int fd, const void *bytes, uint64_t n, uint64_t at, struct fail *f)
 {
-    for (uint64_t done = 0; done < n; ) {
-        ssize_t some = pwrite(fd, (const char *)bytes + done, n - done, (off_t)(at + done));
-
-        if (some >= 0)
-            done += (uint64_t)some;
-        else if (errno != EINTR) {
-            fail_errno(f, "the states between two layers cannot be written");
-            fail_hint(f, "%llu bytes are needed beside the candidate; --memory N keeps them in memory",
-                      (unsigned long long)s->nslots * slot_nbytes(s));
-            return fail_in(f, s->path);
-        }
-    }
-    return 0;
+    if (fd_write(fd, bytes, n, at) == n)
+        return 0;
+    fail_errno(f, "the states between two layers cannot be written");
+    fail_hint(f, "%llu bytes are needed beside the candidate; --memory N keeps them in memory",
+              (unsigned long long)s->nslots * slot_nbytes(s));
+    return fail_in(f, s->path);
 }
 
 static int read_fully(const struct states *s, int fd, void *bytes, uint64_t n, uint64_t at, struct fail *f)
 {
-    for (uint64_t done = 0; done < n; ) {
-        ssize_t some = pread(fd, (char *)bytes + done, n - done, (off_t)(at + done));
-
-        if (some > 0)
-            done += (uint64_t)some;
-        else if (some == 0 || errno != EINTR) {
-            fail_errno(f, "the states between two layers cannot be read");
-            return fail_in(f, s->path);
-        }
-    }
-    return 0;
+    if (fd_read(fd, bytes, n, at) == n)
+        return 0;
+    fail_errno(f, "the states between two layers cannot be read");
+    return fail_in(f, s->path);
 }
 
 static int append(struct states *s, struct record r, struct fail *f)
@@ -216,8 +202,8 @@ static bool slots_whole(struct states *s, const uint64_t *hash, struct arena *tm
         float *to = s->memory ? s->memory + i * s->options.group_floats : arena_raw(tmp, slot_nbytes(s));
         if (g->slot == NOWHERE)
             continue;
-        memset(to, 0, slot_nbytes(s));
-        if (pread(s->fd, to, slot_nbytes(s), (off_t)(g->slot * slot_nbytes(s))) < 0 || XXH3_64bits(to, slot_nbytes(s)) != hash[i])
+        if (fd_read(s->fd, to, slot_nbytes(s), g->slot * slot_nbytes(s)) != slot_nbytes(s) ||
+            XXH3_64bits(to, slot_nbytes(s)) != hash[i])
             return false;
         arena_reset(tmp);
     }

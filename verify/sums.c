@@ -1,6 +1,7 @@
 /* sums.c - see sums.h: the table, the file, the figures. */
 #include "verify/sums.h"
 
+#include "formats/output.h"
 #include "verify/chunks.h"
 
 #include <inttypes.h>

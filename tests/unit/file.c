@@ -1,4 +1,5 @@
 #include "formats/file.h"
+#include "formats/output.h"
 #include "tests/unit/test.h"
 
 #include <stdlib.h>

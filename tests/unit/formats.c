@@ -1,5 +1,6 @@
 /* formats.c - the readers as a whole: hostile files, cut files, flipped bytes. */
 #include "tests/unit/formats.h"
+#include "formats/output.h"
 #include "formats/text.h"
 #include "tests/unit/test.h"
 

@@ -1,4 +1,5 @@
 /* plan.c - tests of the planners of all formats: what is written is what the reference writes, or reads back the same. */
+#include "formats/output.h"
 #include "formats/text.h"
 #include "tests/unit/formats.h"
 #include "tests/unit/test.h"

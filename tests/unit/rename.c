@@ -5,6 +5,7 @@
 #include "convert/rename.h"
 #include "convert/general.h"
 #include "formats/file.h"
+#include "formats/output.h"
 #include "tests/unit/test.h"
 
 #include <dirent.h>

@@ -2,6 +2,7 @@
 #include "convert/rename.h"
 #include "convert/unrename.h"
 #include "formats/file.h"
+#include "formats/output.h"
 #include "tests/unit/test.h"
 
 #include <stdlib.h>

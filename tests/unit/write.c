@@ -2,6 +2,7 @@
 #include "convert/quantize.h"
 #include "convert/write.h"
 #include "formats/file.h"
+#include "formats/output.h"
 #include "tests/unit/test.h"
 #include "tests/unit/toy.h"
 
