@@ -1,9 +1,8 @@
 /* estimate.c - see estimate.h. */
 #include "convert/estimate.h"
 
+#include "convert/cut.h"
 #include "formats/usage.h"
-
-#include "convert/write.h"
 
 #include <omp.h>
 #include <string.h>
@@ -73,7 +72,7 @@ static double rate_of(struct rate *known, size_t *n, const struct qtype *from, c
  * of it twice, since a thread's arena has room for as much again, in whole huge pages. */
 static uint64_t held(const struct tensor *t, const struct qtype *from)
 {
-    uint64_t rows = write_rows_at_once(t), row = tensor_row(t);
+    uint64_t rows = chunk_rows(t), row = tensor_row(t);
 
     return 2 * (rows * (2 * qtype_row_bytes(from, row) + tensor_row_bytes(t)) + 4 * (row < STRIP ? STRIP : row));
 }

@@ -1,69 +1,23 @@
 /* write.c - plan the files, copy rows, journal chunks: the only parallel loop of a conversion.
  *
- * The output is cut into chunks: whole rows of one tensor, or several small tensors that lie side by side. Any thread
- * makes any chunk and writes it at its place. Then it appends a record to OUT.part.journal, in one write():
- *
- *     head    "bantam-journal1\n"   digest of everything that decides the bytes (XXH3-128)
- *     record  u64 chunk   u64 XXH3 of the chunk's bytes   u64 XXH3 of those two and the digest
- *     record  u64 ~0 ...                                  all chunks were written, renaming may have begun
- *
- * The journal is created before the first .part: a .part without a journal is somebody else's file. A run that finds a
- * journal with its own digest reads back each chunk it lists and keeps those whose hash agrees; torn or foreign records
- * fail their own hash and count for nothing. File heads are written when all else is there, so no .part looks finished. */
+ * The output is cut into chunks (cut.h). Any thread makes any chunk and writes it at its place; then it appends a record to
+ * OUT.part.journal (journal.h). A run that finds the journal of an earlier one of the same command reads back each chunk it
+ * lists and keeps those whose hash agrees. File heads are written when all else is there, so no .part looks finished. */
 #include "convert/write.h"
 
+#include "convert/cut.h"
+#include "convert/journal.h"
 #include "formats/file.h"
+#include "formats/output.h"
 #include "formats/usage.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <omp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
-
-#define MAGIC "bantam-journal1\n"
-#define ALL_WRITTEN UINT64_MAX
-
-enum {
-    CHUNK_WEIGHTS = 1 << 20,    /* weights of a chunk, or one row if that is longer */
-    BATCH_BYTES = 1 << 18,      /* tensors up to this size share a chunk... */
-    BATCH_GAP = 4096            /* ...when there is no more than this between them */
-};
-
-/* Bytes [offset, offset + nbytes) of a file: rows [row, row + nrows) of one tensor, or `ntensors` whole ones that follow each other. */
-struct chunk {
-    size_t tensor, ntensors;
-    uint64_t row, nrows;
-    unsigned file;
-    uint64_t offset, nbytes;
-    uint64_t hash;
-    bool listed;                /* the journal has a hash for it */
-};
-
-struct journal_head {
-    char magic[16];             /* without the NUL */
-    XXH128_canonical_t digest;
-};
-
-struct record {
-    uint64_t chunk, hash, check;
-};
-_Static_assert(sizeof(struct record) == 24, "a record is 24 bytes on disk");
-
-struct journal {
-    const char *path;
-    int fd;
-    XXH128_canonical_t digest;
-    bool resumed;               /* it was there, with our digest */
-    bool all_written;
-};
 
 struct out_file {
     struct output output;
@@ -76,7 +30,7 @@ struct writing {
     const struct write_options *options;
     struct plan plan;
     struct chunk *chunk;
-    size_t nchunks, cap;
+    size_t nchunks;
     struct out_file *file;
     bool in_place;              /* OUT is a device: no journal, one thread, in order */
     struct journal journal;
@@ -88,94 +42,7 @@ struct writing {
     struct arena arena;
 };
 
-/* ---- chunks ---- */
-static struct chunk *add_chunk(struct writing *w)
-{
-    w->chunk = arena_grow(&w->arena, w->chunk, &w->cap, w->nchunks + 1, sizeof *w->chunk);
-    w->chunk[w->nchunks] = (struct chunk){0};
-    return &w->chunk[w->nchunks++];
-}
-
-/* Does small tensor i continue the batch that the last chunk is? */
-static struct chunk *batch_for(const struct writing *w, size_t i)
-{
-    struct chunk *last = w->nchunks ? &w->chunk[w->nchunks - 1] : NULL;
-    const struct plan_tensor *at = &w->plan.tensor[i];
-    uint64_t nbytes = tensor_bytes(&w->model->tensor[i]);
-
-    if (!last || last->ntensors == 0 || last->file != at->file || at->offset < last->offset + last->nbytes ||
-        at->offset - (last->offset + last->nbytes) > BATCH_GAP || at->offset + nbytes - last->offset > BATCH_BYTES)
-        return NULL;
-    return last;
-}
-
-static void cut_small(struct writing *w, size_t i)
-{
-    const struct plan_tensor *at = &w->plan.tensor[i];
-    struct chunk *c = batch_for(w, i);
-
-    if (!c) {
-        c = add_chunk(w);
-        *c = (struct chunk){ .tensor = i, .file = at->file, .offset = at->offset };
-    }
-    c->ntensors = i + 1 - c->tensor;        /* empty tensors in between are of the batch, and add nothing */
-    c->nbytes = at->offset + tensor_bytes(&w->model->tensor[i]) - c->offset;
-}
-
-uint64_t write_rows_at_once(const struct tensor *t)
-{
-    uint64_t rows = tensor_rows(t), step = CHUNK_WEIGHTS / (tensor_row(t) ? tensor_row(t) : 1);
-
-    step = step ? step : 1;
-    return rows < step ? rows : step;
-}
-
-static void cut_large(struct writing *w, size_t i)
-{
-    const struct tensor *t = &w->model->tensor[i];
-    const struct plan_tensor *at = &w->plan.tensor[i];
-    uint64_t rows = tensor_rows(t), step = write_rows_at_once(t);
-
-    for (uint64_t row = 0; row < rows; row += step) {
-        uint64_t n = rows - row < step ? rows - row : step;
-        struct chunk *c = add_chunk(w);
-        *c = (struct chunk){ .tensor = i, .row = row, .nrows = n, .file = at->file,
-                             .offset = at->offset + row * tensor_row_bytes(t), .nbytes = n * tensor_row_bytes(t) };
-    }
-}
-
-static void cut_chunks(struct writing *w)
-{
-    for (size_t i = 0; i < w->model->ntensors; i++) {
-        uint64_t nbytes = tensor_bytes(&w->model->tensor[i]);
-        if (nbytes > BATCH_BYTES)
-            cut_large(w, i);
-        else if (nbytes)
-            cut_small(w, i);
-    }
-}
-
-/* The bytes of a chunk, in tmp or in the model's map. NULL: see *f. */
-static const void *make_chunk(struct writing *w, const struct chunk *c, struct arena *tmp, struct fail *f)
-{
-    uint8_t *bytes;
-
-    if (!c->ntensors)
-        return model_rows(w->model, &w->model->tensor[c->tensor], c->row, c->nrows, tmp, f);
-    bytes = arena_alloc(tmp, c->nbytes);
-    for (size_t i = c->tensor; i < c->tensor + c->ntensors; i++) {
-        const struct tensor *t = &w->model->tensor[i];
-        uint64_t nbytes = tensor_bytes(t);
-        const void *rows = nbytes ? model_rows(w->model, t, 0, tensor_rows(t), tmp, f) : NULL;
-        if (nbytes && !rows)
-            return NULL;
-        if (nbytes)
-            memcpy(bytes + (w->plan.tensor[i].offset - c->offset), rows, nbytes);
-    }
-    return bytes;
-}
-
-/* ---- the journal ---- */
+/* ---- what decides the bytes ---- */
 static void digest_text(XXH3_state_t *x, const char *s)
 {
     XXH3_128bits_update(x, s ? s : "", strlen(s ? s : "") + 1);
@@ -230,128 +97,16 @@ static XXH128_canonical_t digest_all(const struct writing *w)
     return out;
 }
 
-static uint64_t record_check(const struct journal *j, uint64_t chunk, uint64_t hash)
-{
-    struct { uint64_t chunk, hash; XXH128_canonical_t digest; } all = { chunk, hash, j->digest };
-
-    return XXH3_64bits(&all, sizeof all);
-}
-
-static void take_record(struct writing *w, const struct record *r)
-{
-    if (r->check != record_check(&w->journal, r->chunk, r->hash))
-        return;
-    if (r->chunk == ALL_WRITTEN) {
-        w->journal.all_written = true;
-    } else if (r->chunk < w->nchunks) {
-        w->chunk[r->chunk].hash = r->hash;
-        w->chunk[r->chunk].listed = true;
-    }
-}
-
-static ssize_t read_fully(int fd, void *to, size_t n, off_t offset)
-{
-    size_t got = 0;
-
-    while (got < n) {
-        ssize_t k = pread(fd, (uint8_t *)to + got, n - got, offset + (off_t)got);
-        if (k < 0 && errno == EINTR)
-            continue;
-        if (k <= 0)
-            break;
-        got += (size_t)k;
-    }
-    return (ssize_t)got;
-}
-
-/* A torn record may stand anywhere, a run having died there and another gone on behind it: bytes are skipped until a
- * record's own hash agrees again. */
-static void read_records(struct writing *w, off_t end)
-{
-    struct arena tmp = {0};
-    size_t n = end > (off_t)sizeof(struct journal_head) ? (size_t)end - sizeof(struct journal_head) : 0;
-    uint8_t *bytes = arena_raw(&tmp, n);
-    struct record r;
-
-    n = (size_t)read_fully(w->journal.fd, bytes, n, sizeof(struct journal_head));
-    for (size_t at = 0; at + sizeof r <= n;) {
-        memcpy(&r, bytes + at, sizeof r);
-        bool whole = r.check == record_check(&w->journal, r.chunk, r.hash);
-        take_record(w, &r);
-        at += whole ? sizeof r : 1;
-    }
-    arena_release(&tmp);
-}
-
-/* Opens and locks the journal of an earlier run and reads what it says; changes nothing. No journal: nothing happens. */
-static int read_journal(struct writing *w, struct fail *f)
-{
-    struct journal *j = &w->journal;
-    struct journal_head head;
-    struct stat st;
-    ssize_t n;
-
-    j->fd = open(j->path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
-    if (j->fd < 0 && errno == ENOENT)
-        return 0;
-    if (j->fd >= 0 && file_lock(j->fd, w->plan.out, f) != 0)
-        return -1;
-    if (j->fd < 0 || fstat(j->fd, &st) || (n = read_fully(j->fd, &head, sizeof head, 0)) < 0)
-        return fail_errno(f, "the journal cannot be read"), fail_in(f, j->path);
-    if (st.st_nlink == 0) {         /* the run we waited for has ended well and taken its journal away */
-        close(j->fd);
-        j->fd = -1;
-        return 0;
-    }
-    /* The journal of a run that died while it made it is a beginning of ours, or empty. */
-    if (memcmp(head.magic, MAGIC, (size_t)n < sizeof head.magic ? (size_t)n : sizeof head.magic) != 0) {
-        fail(f, FAIL_USAGE, "is in the way: it is no journal of bantam's");
-        fail_in(f, j->path);
-        return fail_hint(f, "move it away, or write to another name");
-    }
-    j->resumed = n == (ssize_t)sizeof head && memcmp(&head.digest, &j->digest, sizeof j->digest) == 0;
-    if (j->resumed)
-        read_records(w, st.st_size);
-    return 0;
-}
-
-/* Makes the journal, or empties that of another command. */
-static int start_journal(struct journal *j, struct fail *f)
-{
-    struct journal_head head = { .magic = MAGIC, .digest = j->digest };
-
-    if (j->fd < 0)
-        j->fd = open(j->path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
-    if (j->fd < 0 || flock(j->fd, LOCK_EX | LOCK_NB) || ftruncate(j->fd, 0) ||
-        write(j->fd, &head, sizeof head) != (ssize_t)sizeof head || fsync(j->fd)) {
-        fail_errno(f, "the journal cannot be written");
-        return fail_in(f, j->path);
-    }
-    return 0;
-}
-
-static int append_record(struct writing *w, uint64_t chunk, uint64_t hash, struct fail *f)
-{
-    struct journal *j = &w->journal;
-    struct record r = { chunk, hash, record_check(j, chunk, hash) };
-
-    if (w->in_place)
-        return 0;
-    if (getenv("BANTAM_TEST_KILL") && write(j->fd, &r, sizeof r / 2) == (ssize_t)sizeof r / 2)
-        reach("journal");       /* a torn record; when this run lives on, the whole one follows it */
-    if (write(j->fd, &r, sizeof r) == (ssize_t)sizeof r)
-        return 0;
-    fail_errno(f, "the journal cannot be written");
-    return fail_in(f, j->path);
-}
-
 /* ---- what is there already ---- */
-static bool chunk_agrees(const struct chunk *c, int fd, struct arena *tmp)
+static bool chunk_agrees(const struct writing *w, size_t i, int fd, struct arena *tmp)
 {
-    void *bytes = arena_raw(tmp, c->nbytes);
+    const struct chunk *c = &w->chunk[i];
+    void *bytes;
 
-    return read_fully(fd, bytes, c->nbytes, (off_t)c->offset) == (ssize_t)c->nbytes &&
-           XXH3_64bits(bytes, c->nbytes) == c->hash;
+    if (!w->journal.listed[i])
+        return false;
+    bytes = arena_raw(tmp, c->nbytes);
+    return fd_read(fd, bytes, c->nbytes, c->offset) == c->nbytes && XXH3_64bits(bytes, c->nbytes) == w->journal.hash[i];
 }
 
 /* Is the file under its final name the one that an earlier run of this command made whole? */
@@ -369,13 +124,13 @@ static bool is_ours(const struct writing *w, size_t file)
     ours = fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size == p->nbytes;
     if (ours) {
         void *head = arena_raw(&tmp, p->head_nbytes);
-        ours = read_fully(fd, head, p->head_nbytes, 0) == (ssize_t)p->head_nbytes &&
+        ours = fd_read(fd, head, p->head_nbytes, 0) == p->head_nbytes &&
                memcmp(head, p->head, p->head_nbytes) == 0;
     }
     for (size_t i = 0; i < w->nchunks && ours; i++)
         if (w->chunk[i].file == file) {
             arena_reset(&tmp);
-            ours = w->chunk[i].listed && chunk_agrees(&w->chunk[i], fd, &tmp);
+            ours = chunk_agrees(w, i, fd, &tmp);
         }
     if (fd >= 0)
         close(fd);
@@ -456,19 +211,19 @@ static void tell_progress(struct writing *w, bool last)
 
 static int write_chunk(struct writing *w, size_t i, struct arena *tmp, struct fail *f)
 {
-    struct chunk *c = &w->chunk[i];
+    const struct chunk *c = &w->chunk[i];
     struct output *out = &w->file[c->file].output;
     const void *bytes;
 
-    if (w->file[c->file].finished || (c->listed && chunk_agrees(c, out->fd, tmp))) {
+    if (w->file[c->file].finished || (w->journal.resumed && chunk_agrees(w, i, out->fd, tmp))) {
         __atomic_add_fetch(&w->resumed, c->nbytes, __ATOMIC_RELAXED);
         return 0;
     }
-    bytes = make_chunk(w, c, tmp, f);
+    bytes = chunk_bytes(w->model, &w->plan, c, tmp, f);
     if (!bytes || output_write(out, bytes, c->nbytes, c->offset, f) != 0)
         return -1;
     reach("chunk");
-    if (append_record(w, i, XXH3_64bits(bytes, c->nbytes), f) != 0)
+    if (!w->in_place && journal_append(&w->journal, i, XXH3_64bits(bytes, c->nbytes), f) != 0)
         return -1;
     reach("record");
     return 0;
@@ -576,7 +331,7 @@ static int write_all(struct writing *w, struct fail *f)
     reach("head");
     if (sync_all(w, f) != 0)
         return -1;
-    if (append_record(w, ALL_WRITTEN, 0, f) != 0)
+    if (!w->in_place && journal_append(&w->journal, JOURNAL_ALL, 0, f) != 0)
         return -1;
     reach("commit");
     if (write_extras(w, f) != 0 || commit(w, f) != 0)
@@ -650,14 +405,15 @@ static int write_planned(struct writing *w, struct fail *f)
 {
     w->in_place = !w->plan.out_is_dir && is_device(w->plan.out);
     w->file = arena_array(&w->arena, struct out_file, w->plan.nfiles);
-    cut_chunks(w);
+    w->chunk = chunks_cut(w->model, &w->plan, &w->arena, &w->nchunks);
+    w->journal.nchunks = w->nchunks;
     w->journal.path = journal_path(w);
     w->journal.digest = digest_all(w);
     if (w->in_place)
         return write_all(w, f);
-    if (read_journal(w, f) != 0 || look_for_existing(w, f) != 0)
+    if (journal_read(&w->journal, w->plan.out, &w->arena, f) != 0 || look_for_existing(w, f) != 0)
         return -1;
-    if (!w->journal.resumed && start_journal(&w->journal, f) != 0)
+    if (!w->journal.resumed && journal_start(&w->journal, f) != 0)
         return -1;
     w->started = true;
     if (make_directory(w, f) != 0)

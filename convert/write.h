@@ -34,9 +34,6 @@ struct write_result {
     double seconds;
 };
 
-/* Rows of t that one thread makes and writes at a time. */
-uint64_t write_rows_at_once(const struct tensor *t);
-
 /* Writes OUT.part (OUT-00001-of-0000N.gguf.part ... when split), with a journal OUT.part.journal of {chunk, XXH3 of its
  * bytes}; syncs; renames; removes the journal. The journal starts with a digest of the plan, of the sources' sizes and
  * times and of `salt`: the same command again verifies and keeps the chunks it lists, another command starts anew. Bytes
