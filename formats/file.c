@@ -150,6 +150,15 @@ int file_open_weights(struct file *file, const char *path, struct fail *f)
     return open_map(file, path, true, f);
 }
 
+int file_refuse_empty(const struct file *file, struct fail *f)
+{
+    if (file->nbytes == 0) {
+        fail(f, FAIL_INPUT, "is empty");
+        fail_hint(f, "download the file again");
+    }
+    return fail_in(f, file->path), failed(f) ? -1 : 0;
+}
+
 void file_close(struct file *file)
 {
     if (file->mapped) {

@@ -52,6 +52,7 @@ int file_open(struct file *, const char *path, struct fail *);
 /* The same for a file of weights, which may be larger than the address space that `ulimit -v` leaves: then only its first bytes,
  * enough for a header, are mapped, and file_range() reads the others. */
 int file_open_weights(struct file *, const char *path, struct fail *);
+int file_refuse_empty(const struct file *, struct fail *);      /* FAIL_INPUT for one without a byte */
 void file_close(struct file *);
 
 /* [offset, offset + n) of the map, for a row: made resident in one system call, and let go again when `tmp` is reset,

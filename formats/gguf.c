@@ -1,4 +1,4 @@
-/* gguf.c - GGUF versions 2 and 3 in, version 3 out, whole or split. Source of the layout: ggml docs/gguf.md.
+/* gguf.c - GGUF versions 2 and 3 in, whole or split; gguf_plan.c is the way out. Source of the layout: ggml docs/gguf.md.
  *
  * All numbers little-endian; a string is a u64 count and its bytes:
  *     "GGUF" | u32 version | u64 tensors | u64 keys
@@ -11,7 +11,7 @@
  * The format has no place for spare bytes: data starts at the first aligned byte behind the tensor list. Room for later edits of
  * keys is therefore a key of its own, the last one: bantam.padding, an array of so many zero bytes. It is no part of the model's
  * metadata, neither when read nor when written. */
-#include "formats/model.h"
+#include "formats/gguf.h"
 #include "formats/plan.h"
 #include "formats/text.h"
 
@@ -21,21 +21,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    DEFAULT_ALIGNMENT = 32, MAX_RANK = 4,       /* ggml's GGML_MAX_DIMS */
-    MAX_NAME = 64,                              /* ggml's GGML_MAX_NAME, with its NUL: binding for what we write */
-    MAX_KEY = 65535, MAX_NESTING = 8,
-    MAX_ALIGNMENT = 1 << 20,                    /* ours: padding must not dwarf what it pads */
-    LEAST_KEY = 8 + 1 + 4 + 1, LEAST_TENSOR = 8 + 1 + 4 + 4 + 8,
-};
-
-static const char KEY_ALIGNMENT[] = "general.alignment", KEY_NO[] = "split.no", KEY_COUNT[] = "split.count",
-                  KEY_TENSORS[] = "split.tensors.count", KEY_PADDING[] = "bantam.padding";
-
 static bool probe(const uint8_t *head, size_t n)
 {
     return n >= 4 && memcmp(head, "GGUF", 4) == 0;
 }
+
+enum {
+    MAX_KEY = 65535, MAX_NESTING = 8,
+    MAX_ALIGNMENT = 1 << 20,                    /* ours: padding must not dwarf what it pads */
+    LEAST_KEY = 8 + 1 + 4 + 1, LEAST_TENSOR = 8 + 1 + 4 + 4 + 8,
+};
 
 /* ---- reading one file ---- */
 
@@ -250,25 +245,24 @@ static int read_keys(struct reader *r)
             return fail(r->f, FAIL_INPUT, "key '%s' stands twice in the header", key);
         if (read_value(r, &v, key))
             return -1;
-        if (strcmp(key, KEY_PADDING) != 0)
+        if (strcmp(key, GGUF_KEY_PADDING) != 0)
             meta_append(&r->meta, &r->m->arena, key, v);
     }
     return 0;
 }
 
-/* The specification asks for a multiple of eight, ggml for a power of two: either will do. 0: told. */
-static uint64_t alignment_of(const struct meta *meta, struct fail *f)
+uint64_t gguf_alignment(const struct meta *meta, struct fail *f)
 {
-    const struct meta_value *v = meta_get(meta, KEY_ALIGNMENT);
+    const struct meta_value *v = meta_get(meta, GGUF_KEY_ALIGNMENT);
 
     if (!v)
-        return DEFAULT_ALIGNMENT;
+        return GGUF_ALIGNMENT;
     if (v->type != META_UINT32) {
-        fail(f, FAIL_INPUT, "key '%s' is of type %s, not uint32", KEY_ALIGNMENT, meta_type_name(v->type));
+        fail(f, FAIL_INPUT, "key '%s' is of type %s, not uint32", GGUF_KEY_ALIGNMENT, meta_type_name(v->type));
         return 0;
     }
     if (v->u == 0 || v->u > MAX_ALIGNMENT || (v->u % 8 && v->u & (v->u - 1))) {
-        fail(f, FAIL_INPUT, "key '%s' is %" PRIu64 ", which is no power of two or multiple of eight up to %d", KEY_ALIGNMENT,
+        fail(f, FAIL_INPUT, "key '%s' is %" PRIu64 ", which is no power of two or multiple of eight up to %d", GGUF_KEY_ALIGNMENT,
              v->u, MAX_ALIGNMENT);
         return 0;
     }
@@ -281,8 +275,8 @@ static int read_shape(struct reader *r, struct tensor *t)
 {
     uint32_t rank = cursor_u32(&r->c);
 
-    if (cursor_ok(&r->c) && rank > MAX_RANK)
-        return fail(r->f, FAIL_INPUT, "tensor '%s' has %" PRIu32 " dimensions; GGUF has at most %d", t->name, rank, MAX_RANK);
+    if (cursor_ok(&r->c) && rank > GGUF_MAX_RANK)
+        return fail(r->f, FAIL_INPUT, "tensor '%s' has %" PRIu32 " dimensions; GGUF has at most %d", t->name, rank, GGUF_MAX_RANK);
     t->rank = (int)rank;
     for (int i = t->rank; i-- > 0; )
         t->shape[i] = cursor_u64(&r->c);
@@ -380,7 +374,7 @@ static int read_file(struct model *m, const char *path, struct meta *meta, struc
     if (!file)
         return -1;
     r.c = cursor_at(file->data, file->mapped);
-    if (read_version(&r) || read_counts(&r) || read_keys(&r) || !(r.alignment = alignment_of(&r.meta, f))
+    if (read_version(&r) || read_counts(&r) || read_keys(&r) || !(r.alignment = gguf_alignment(&r.meta, f))
         || read_tensors(&r))
         return fail_in(f, path);
     *meta = r.meta;
@@ -391,7 +385,7 @@ static int read_file(struct model *m, const char *path, struct meta *meta, struc
 
 static int check_first(const char *path, const struct meta *meta, struct shard_name name, struct fail *f)
 {
-    uint64_t no = meta_u64(meta, KEY_NO, UINT64_MAX), count = meta_u64(meta, KEY_COUNT, 0);
+    uint64_t no = meta_u64(meta, GGUF_KEY_NO, UINT64_MAX), count = meta_u64(meta, GGUF_KEY_COUNT, 0);
 
     if (no != 0) {
         struct arena a = {0};
@@ -434,17 +428,17 @@ static int read_shard(struct model *m, const char *path, struct shard_name name,
 
     if (read_file(m, shard, &meta, f))
         return -1;
-    if (meta_u64(&meta, KEY_NO, 0) == no - 1 && meta_u64(&meta, KEY_COUNT, 0) == name.count)
+    if (meta_u64(&meta, GGUF_KEY_NO, 0) == no - 1 && meta_u64(&meta, GGUF_KEY_COUNT, 0) == name.count)
         return 0;
     fail(f, FAIL_INPUT, "says it is file %" PRIu64 " of %" PRIu64 ", but its name says %u of %u",
-         meta_u64(&meta, KEY_NO, 0) + 1, meta_u64(&meta, KEY_COUNT, 0), no, name.count);
+         meta_u64(&meta, GGUF_KEY_NO, 0) + 1, meta_u64(&meta, GGUF_KEY_COUNT, 0), no, name.count);
     return fail_in(f, shard);
 }
 
 static int read_split(struct model *m, const char *path, struct fail *f)
 {
     struct shard_name name = shard_name(path, ".gguf");
-    uint64_t ntensors = meta_u64(&m->meta, KEY_TENSORS, UINT64_MAX);
+    uint64_t ntensors = meta_u64(&m->meta, GGUF_KEY_TENSORS, UINT64_MAX);
 
     if (check_first(path, &m->meta, name, f) || check_present(m, path, name, f))
         return -1;
@@ -463,212 +457,14 @@ static struct model *open_gguf(const char *path, struct fail *f)
 {
     struct model *m = mapped_model_new(&format_gguf, path);
 
-    if (read_file(m, path, &m->meta, f) || (meta_u64(&m->meta, KEY_COUNT, 0) > 1 && read_split(m, path, f))) {
+    if (read_file(m, path, &m->meta, f) || (meta_u64(&m->meta, GGUF_KEY_COUNT, 0) > 1 && read_split(m, path, f))) {
         model_close(m);
         return NULL;
     }
-    meta_remove(&m->meta, KEY_NO);
-    meta_remove(&m->meta, KEY_COUNT);
-    meta_remove(&m->meta, KEY_TENSORS);
+    meta_remove(&m->meta, GGUF_KEY_NO);
+    meta_remove(&m->meta, GGUF_KEY_COUNT);
+    meta_remove(&m->meta, GGUF_KEY_TENSORS);
     return m;
 }
 
-/* ---- writing: values ---- */
-
-static void put_string(struct buffer *b, const char *s, uint64_t n)
-{
-    put_u64(b, n);
-    put(b, s, n);
-}
-
-static void put_array(struct buffer *b, const struct meta_array *a)
-{
-    put_u32(b, a->type);
-    put_u64(b, a->n);
-    if (a->type == META_STRING)
-        for (uint64_t i = 0; i < a->n; i++) {
-            const struct meta_string *s = (const struct meta_string *)a->items + i;
-
-            put_string(b, s->s, s->n);
-        }
-    else if (a->type == META_ARRAY)
-        for (uint64_t i = 0; i < a->n; i++)
-            put_array(b, (const struct meta_array *)a->items + i);
-    else
-        put(b, a->items, a->n * meta_type_bytes(a->type));
-}
-
-static void put_value(struct buffer *b, const struct meta_value *v)
-{
-    float f = (float)v->f;
-
-    put_u32(b, v->type);
-    if (v->type == META_STRING)
-        put_string(b, v->s.s, v->s.n);
-    else if (v->type == META_ARRAY)
-        put_array(b, &v->a);
-    else if (v->type == META_FLOAT32)
-        put(b, &f, sizeof f);
-    else
-        put(b, &v->u, meta_type_bytes(v->type));        /* the low bytes of the union, whichever member is set */
-}
-
-static void put_key(struct buffer *b, const char *key, const struct meta_value *v)
-{
-    put_string(b, key, strlen(key));
-    put_value(b, v);
-}
-
-/* In the order of gguf-split, which sets the count last. */
-static void put_split_keys(struct buffer *b, unsigned no, size_t nfiles, size_t ntensors)
-{
-    put_key(b, KEY_NO, &(struct meta_value){ .type = META_UINT16, .u = no });
-    put_key(b, KEY_TENSORS, &(struct meta_value){ .type = META_INT32, .i = (int64_t)ntensors });
-    put_key(b, KEY_COUNT, &(struct meta_value){ .type = META_UINT16, .u = nfiles });
-}
-
-/* ---- writing: headers ---- */
-
-/* A scalar is written as one weight in one dimension: readers differ about rank 0. */
-static void put_tensor(struct buffer *b, const struct tensor *t, uint64_t offset)
-{
-    put_string(b, t->name, strlen(t->name));
-    put_u32(b, t->rank ? (uint32_t)t->rank : 1);
-    if (t->rank == 0)
-        put_u64(b, 1);
-    for (int i = t->rank; i-- > 0; )
-        put_u64(b, t->shape[i]);
-    put_u32(b, (uint32_t)t->type->gguf_id);
-    put_u64(b, offset);
-}
-
-static int check_tensor(const struct tensor *t, struct fail *f)
-{
-    if (t->type->gguf_id < 0)
-        return fail(f, FAIL_INPUT, "tensor '%s' is of type %s, which GGUF cannot hold", t->name, t->type->label);
-    if (t->rank > MAX_RANK)
-        return fail(f, FAIL_INPUT, "tensor '%s' has %d dimensions; GGUF has at most %d", t->name, t->rank, MAX_RANK);
-    if (strlen(t->name) >= MAX_NAME)
-        return fail(f, FAIL_INPUT, "tensor '%s' has a name of %zu bytes; GGUF has at most %d", t->name, strlen(t->name),
-                    MAX_NAME - 1);
-    return tensor_check(t, f);
-}
-
-/* The number of file `no`'s tensors, and their offsets from its data's start in plan->tensor[].offset; *nbytes: of them
- * all, padding behind the last one included. */
-static uint64_t lay_out(const struct model *m, struct plan *p, unsigned no, uint64_t alignment, uint64_t *nbytes)
-{
-    uint64_t n = 0, at = 0;
-
-    for (size_t i = 0; i < m->ntensors; i++)
-        if (p->tensor[i].file == no) {
-            p->tensor[i].offset = at;
-            at = round_up(at + tensor_bytes(&m->tensor[i]), alignment);
-            n++;
-        }
-    *nbytes = at;
-    return n;
-}
-
-/* The first file's key of `room` zero bytes; NO_KEY: none. */
-static const uint64_t NO_KEY = UINT64_MAX;
-enum { PADDING_KEY = 8 + sizeof KEY_PADDING - 1 + 4 + 4 + 8 };      /* bytes of the key but for the zeros */
-
-static void put_padding(struct buffer *b, uint64_t room)
-{
-    put_string(b, KEY_PADDING, sizeof KEY_PADDING - 1);
-    put_u32(b, META_ARRAY);
-    put_u32(b, META_UINT8);
-    put_u64(b, room);
-    put_zeros(b, room);
-}
-
-static void put_header(struct buffer *b, const struct model *m, const struct plan *p, unsigned no, uint64_t ntensors, uint64_t room)
-{
-    bool split = p->nfiles > 1;
-
-    put(b, "GGUF", 4);
-    put_u32(b, 3);
-    put_u64(b, ntensors);
-    put_u64(b, (no == 0 ? m->meta.n : 0) + (split ? 3 : 0) + (room != NO_KEY));
-    for (size_t i = 0; no == 0 && i < m->meta.n; i++)
-        put_key(b, m->meta.entry[i].key, &m->meta.entry[i].value);
-    if (split)
-        put_split_keys(b, no, p->nfiles, m->ntensors);
-    if (room != NO_KEY)
-        put_padding(b, room);
-    for (size_t i = 0; i < m->ntensors; i++)
-        if (p->tensor[i].file == no)
-            put_tensor(b, &m->tensor[i], p->tensor[i].offset);
-}
-
-/* The room that makes a header, which has `bare` bytes without that key, as long as asked for. */
-static uint64_t room_for(uint64_t bare, uint64_t alignment, const struct plan_options *options)
-{
-    uint64_t wanted = options ? options->head_nbytes : 0;
-
-    if (!wanted)
-        return PLAN_ROOM;
-    if (round_up(bare, alignment) == wanted || bare + PADDING_KEY > wanted)
-        return NO_KEY;
-    return wanted - bare - PADDING_KEY;
-}
-
-/* Only the first file carries general.alignment, so the others are read with the default. */
-static void plan_one(const struct model *m, struct plan *p, unsigned no, uint64_t alignment, const struct plan_options *options)
-{
-    struct buffer b = { .arena = &p->arena };
-    struct plan_file *file = &p->file[no];
-    uint64_t nbytes, ntensors = lay_out(m, p, no, alignment, &nbytes);
-
-    put_header(&b, m, p, no, ntensors, NO_KEY);
-    if (no == 0) {
-        uint64_t room = room_for(b.n, alignment, options);
-
-        b.n = room == NO_KEY ? b.n : 0;
-        if (room != NO_KEY)
-            put_header(&b, m, p, no, ntensors, room);
-    }
-    put_zeros(&b, round_up(b.n, alignment) - b.n);
-    for (size_t i = 0; i < m->ntensors; i++)
-        if (p->tensor[i].file == no)
-            p->tensor[i].offset += b.n;
-    file->head = b.bytes;
-    file->head_nbytes = b.n;
-    file->nbytes = b.n + nbytes;
-    p->nbytes += file->nbytes;
-}
-
-static void name_files(struct plan *p, const char *out)
-{
-    size_t stem = strlen(out) - (ends_with(out, ".gguf") ? strlen(".gguf") : 0);
-
-    for (unsigned no = 0; no < p->nfiles; no++)
-        p->file[no].path = p->nfiles == 1 ? p->out
-                           : shard_path(&p->arena, out, stem, no + 1, (unsigned)p->nfiles, ".gguf");
-}
-
-static int plan_gguf(const struct model *m, const char *out, const struct plan_options *options, struct plan *p,
-                     struct fail *f)
-{
-    uint64_t alignment = alignment_of(&m->meta, f);
-
-    *p = (struct plan){0};
-    if (!alignment)
-        return -1;
-    for (size_t i = 0; i < m->ntensors; i++)
-        if (check_tensor(&m->tensor[i], f))
-            return -1;
-    plan_shards(p, m, out, options, DEFAULT_ALIGNMENT);
-    if (p->nfiles > UINT16_MAX) {
-        fail(f, FAIL_INPUT, "the model would be split into %zu files; GGUF can count %d", p->nfiles, UINT16_MAX);
-        plan_release(p);
-        return fail_hint(f, "choose a larger split size");
-    }
-    name_files(p, out);
-    for (unsigned no = 0; no < p->nfiles; no++)
-        plan_one(m, p, no, no == 0 ? alignment : DEFAULT_ALIGNMENT, options);
-    return 0;
-}
-
-const struct format format_gguf = { .name = "gguf", .suffix = ".gguf", .probe = probe, .open = open_gguf, .plan = plan_gguf };
+const struct format format_gguf = { .name = "gguf", .suffix = ".gguf", .probe = probe, .open = open_gguf, .plan = gguf_plan };

@@ -149,6 +149,7 @@ struct format {
 #undef ROW
 
 const struct format *format_named(const char *name);           /* NULL: none */
+const struct format *format_of_file(const struct file *);       /* by its first bytes or its suffix; NULL: none */
 /* By suffix; a device: GGUF; a directory's name, that is any without a suffix that files of weights have: safetensors. NULL: a suffix of a
  * format that cannot be written. */
 const struct format *format_of_output(const char *out);

@@ -142,6 +142,9 @@ struct buffer {
 void buffer_put(struct buffer *, const void *bytes, size_t n);
 void buffer_release(struct buffer *);
 
+/* Puts the text, mapped by a table as SentencePiece precompiles it, behind what is in the buffer; a broken table maps nothing. */
+void charsmap_map(const char *table, size_t ntable, const char *text, size_t n, struct buffer *);
+
 struct steps;
 struct steps *steps_open(const struct step *norm, const struct step *split, struct arena *, struct fail *);
 void steps_close(struct steps *);
