@@ -41,9 +41,20 @@ uint64_t tensor_bytes(const struct tensor *t)
     return tensor_row_bytes(t) * tensor_rows(t);
 }
 
+static int leading_ones(const struct tensor *t)
+{
+    int n = 0;
+
+    while (n < t->rank && t->shape[n] == 1)
+        n++;
+    return n;
+}
+
 bool tensor_same_shape(const struct tensor *a, const struct tensor *b)
 {
-    return a->rank == b->rank && memcmp(a->shape, b->shape, (size_t)a->rank * sizeof *a->shape) == 0;
+    int i = leading_ones(a), k = leading_ones(b);
+
+    return a->rank - i == b->rank - k && memcmp(a->shape + i, b->shape + k, (size_t)(a->rank - i) * sizeof *a->shape) == 0;
 }
 
 int tensor_check(const struct tensor *t, struct fail *f)

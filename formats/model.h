@@ -35,7 +35,8 @@ uint64_t tensor_weights(const struct tensor *);
 uint64_t tensor_row_bytes(const struct tensor *);
 uint64_t tensor_bytes(const struct tensor *);       /* formats have refused what would overflow */
 
-bool tensor_same_shape(const struct tensor *, const struct tensor *);       /* rank and all dimensions */
+/* Outermost ones say nothing: llama.cpp's programs leave them out when they write a file again. */
+bool tensor_same_shape(const struct tensor *, const struct tensor *);
 
 /* FAIL_INPUT for a row that is no multiple of its type's block and for a size beyond 2^56 weights. */
 int tensor_check(const struct tensor *, struct fail *);

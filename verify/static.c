@@ -31,7 +31,7 @@ struct checking {
 };
 
 /* ---- pairs ---- */
-/* "[2, 3]", outermost first; leading ones say nothing and GGUF files may lack them. */
+/* "[2, 3]", outermost first. */
 static const char *shape_text(struct arena *a, const struct tensor *t)
 {
     char text[24 * TENSOR_MAX_RANK + 8] = "[";
@@ -40,22 +40,6 @@ static const char *shape_text(struct arena *a, const struct tensor *t)
     for (int i = 0; i < t->rank; i++)
         n += (size_t)snprintf(text + n, sizeof text - n, "%s%" PRIu64, i ? ", " : "", t->shape[i]);
     return arena_printf(a, "%s]", text);
-}
-
-static int leading_ones(const struct tensor *t)
-{
-    int n = 0;
-
-    while (n + 1 < t->rank && t->shape[n] == 1)
-        n++;
-    return n;
-}
-
-static bool same_shape(const struct tensor *a, const struct tensor *b)
-{
-    int i = leading_ones(a), k = leading_ones(b);
-
-    return a->rank - i == b->rank - k && memcmp(a->shape + i, b->shape + k, (size_t)(a->rank - i) * sizeof *a->shape) == 0;
 }
 
 static struct static_tensor *add_tensor(struct checking *c, const char *name, enum static_state state)
@@ -84,7 +68,7 @@ static void pair_expected(struct checking *c)
         t->found = y;
         if (!y)
             continue;
-        if (same_shape(x, y)) {
+        if (tensor_same_shape(x, y)) {
             add_pair(c, x, y, c->source->weight ? c->source->weight[i] : NULL);
             continue;
         }
@@ -106,7 +90,7 @@ static void pair_extra(struct checking *c)
             continue;
         t = add_tensor(c, y->name, STATIC_EXTRA);
         t->found = y;
-        if (strcmp(y->name, "output.weight") == 0 && embeddings && same_shape(embeddings, y)) {
+        if (strcmp(y->name, "output.weight") == 0 && embeddings && tensor_same_shape(embeddings, y)) {
             t->state = STATIC_REPEATS;
             t->from = embeddings->name;
             add_pair(c, embeddings, y, NULL);

@@ -70,6 +70,26 @@ TEST(weights_worst_block_is_found)
     pair_close(&p);
 }
 
+/* llama-quantize writes a tensor of [1, 32] as one of [32]. */
+TEST(weights_an_outermost_one_is_no_other_shape)
+{
+    struct pair p;
+
+    pair_open(&p, NULL);
+    for (size_t i = 0; i < p.original->ntensors; i++) {
+        struct tensor *t = &p.original->tensor[i];
+        if (t->rank != 1)
+            continue;
+        t->shape[1] = t->shape[0];
+        t->shape[0] = 1;
+        t->rank = 2;
+    }
+    CHECK(compare(&p) == 0);
+    p.original->tensor[0].shape[0] *= 2;
+    CHECK(compare(&p) == -1 && p.fail.kind == FAIL_INPUT);
+    pair_close(&p);
+}
+
 TEST(weights_blocks_are_those_of_the_encoding)
 {
     struct pair p;
