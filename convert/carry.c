@@ -190,10 +190,8 @@ static bool same_contents(const char *path, const struct carried *c)
 static int put_file(const struct carried *c, const char *dir, const char *stem, bool force, bool dry_run, const char **written, struct arena *a,
                     struct fail *f)
 {
-    const char *name = c->name, *path = path_join(a, dir, name), *slash = strrchr(name, '/');
+    const char *name = c->name, *path = path_join(a, dir, name);
 
-    if (slash && !dry_run)
-        mkdir(path_join(a, dir, arena_copy(a, name, (size_t)(slash - name))), 0777);
     if (path_exists(path) && !same_contents(path, c)) {
         name = arena_printf(a, "%s.%s", stem, path_base(name));
         path = path_join(a, dir, name);
@@ -204,7 +202,9 @@ static int put_file(const struct carried *c, const char *dir, const char *stem, 
         }
     }
     *written = name;
-    return dry_run || same_contents(path, c) ? 0 : file_write(path, c->bytes, c->n, f);
+    if (dry_run || same_contents(path, c))
+        return 0;
+    return make_dirs(path, f) || file_write(path, c->bytes, c->n, f) ? -1 : 0;
 }
 
 int carry_files(const struct licensing *l, const char *source_dir, const char *out, bool force, bool dry_run, const char ***written,
@@ -360,7 +360,7 @@ int carry_extra(const struct licensing *l, const struct carry_options *o, const 
     if (!o->no_files && collect(l, source_dir, beside, &found, a, f))
         return -1;
     for (size_t i = 0; i < found; i++)
-        if (!has_name(mine, kept, beside[i].name) && !strchr(beside[i].name, '/'))
+        if (!has_name(mine, kept, beside[i].name))
             mine[kept++] = (struct plan_extra){ beside[i].name, beside[i].bytes, beside[i].n };
     for (size_t i = 0; i < kept; i++)
         if (strcmp(mine[i].name, "README.md") == 0)

@@ -291,7 +291,9 @@ static int write_extras(struct writing *w, struct fail *f)
 
     for (size_t i = 0; i < w->options->nextra && !failed(f); i++) {
         const struct plan_extra *x = &w->options->extra[i];
-        file_write(path_join(&tmp, w->plan.out, x->name), x->bytes, x->n, f);
+        const char *path = path_join(&tmp, w->plan.out, x->name);
+        if (make_dirs(path, f) == 0)
+            file_write(path, x->bytes, x->n, f);
     }
     arena_release(&tmp);
     return failed(f) ? -1 : 0;

@@ -23,7 +23,7 @@ struct write_options {
 };
 
 struct plan_extra {
-    const char *name;                   /* relative to the output directory */
+    const char *name;                   /* relative to the output directory; may lie in a folder there, which is made */
     const void *bytes;
     size_t n;
 };

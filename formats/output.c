@@ -195,3 +195,25 @@ int file_write(const char *path, const void *bytes, size_t n, struct fail *f)
     arena_release(&a);
     return bad ? -1 : 0;
 }
+
+int make_dirs(const char *path, struct fail *f)
+{
+    struct arena a = {0};
+    char *dir = path_dir(&a, path);
+
+    for (char *p = dir + 1; p[-1]; p++)
+        if (*p == '/' || *p == 0) {
+            char keep = *p;
+
+            *p = 0;
+            if (mkdir(dir, 0777) && errno != EEXIST) {
+                fail_errno(f, "folder '%s' cannot be made", dir);
+                break;
+            }
+            *p = keep;
+            if (!keep)
+                break;
+        }
+    arena_release(&a);
+    return failed(f) ? -1 : 0;
+}

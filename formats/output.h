@@ -35,6 +35,9 @@ void output_abandon(struct output *);                   /* closes, and leaves PA
  * moment to die. Then FAIL_SYSTEM says that another run is writing `path`. */
 int file_lock(int fd, const char *path, struct fail *);
 
+/* The folder that PATH lies in, and those above it, where they are not there yet. FAIL_SYSTEM. */
+int make_dirs(const char *path, struct fail *f);
+
 /* A whole small file, by the same road: PATH.part, sync, rename. */
 int file_write(const char *path, const void *bytes, size_t n, struct fail *);
 

@@ -20,29 +20,6 @@ static struct put_file *add(struct put_list *l, struct arena *a, const char *pat
     return &l->file[l->n++];
 }
 
-/* The folder that `path` lies in, and those above it. */
-static int make_dirs(const char *path, struct fail *f)
-{
-    struct arena a = {0};
-    char *dir = path_dir(&a, path);
-
-    for (char *p = dir + 1; p[-1]; p++)
-        if (*p == '/' || *p == 0) {
-            char keep = *p;
-
-            *p = 0;
-            if (mkdir(dir, 0755) && errno != EEXIST) {
-                fail_errno(f, "folder '%s' cannot be made", dir);
-                break;
-            }
-            *p = keep;
-            if (!keep)
-                break;
-        }
-    arena_release(&a);
-    return failed(f) ? -1 : 0;
-}
-
 static int copy_bytes(struct output *o, const struct file *src, const struct put_options *opt, struct fail *f)
 {
     enum { STEP = 4 << 20 };
