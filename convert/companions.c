@@ -1,6 +1,7 @@
 /* companions.c - which files of a Hugging Face directory travel with converted weights. */
 #include "convert/companions.h"
 
+#include "convert/dequantize.h"
 #include "formats/file.h"
 #include "formats/json.h"
 
@@ -35,8 +36,8 @@ static const char *torch_name(const struct qtype *type)
     return NULL;
 }
 
-/* config.json again, with the dtype of the new weights under the name it had. */
-static int set_dtype(struct plan_extra *config, const struct qtype *type, const char *path, struct arena *a, struct fail *f)
+/* A config again, with the dtype of the new weights under the name it had. */
+static int edit_config(struct plan_extra *config, const struct qtype *type, bool decoded, const char *path, struct arena *a, struct fail *f)
 {
     static const char *const keys[] = { "torch_dtype", "dtype" };
     struct arena scratch = {0};
@@ -47,6 +48,8 @@ static int set_dtype(struct plan_extra *config, const struct qtype *type, const 
     for (size_t i = 0; root && word && i < sizeof keys / sizeof *keys; i++)
         if (cJSON_GetObjectItemCaseSensitive(root, keys[i]))
             cJSON_ReplaceItemInObjectCaseSensitive(root, keys[i], cJSON_CreateString(word));
+    if (root && decoded)
+        dequantize_unsay(root);
     text = root ? cJSON_Print(root) : NULL;
     if (text) {
         config->n = strlen(text);
@@ -62,6 +65,11 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct plan_extra *)a)->name, ((const struct plan_extra *)b)->name);
 }
 
+static bool is_config(const char *name, bool decoded)
+{
+    return strcmp(name, "config.json") == 0 || (decoded && strcmp(name, "params.json") == 0);
+}
+
 static int add(struct plan_extra *e, const char *dir, const char *name, struct arena *a, struct fail *f)
 {
     e->name = arena_strdup(a, name);
@@ -69,7 +77,7 @@ static int add(struct plan_extra *e, const char *dir, const char *name, struct a
     return e->bytes ? 0 : -1;
 }
 
-int companions_of(const char *dir, const struct qtype *type, struct arena *a, const struct plan_extra **list, size_t *n,
+int companions_of(const char *dir, const struct qtype *type, bool decoded, struct arena *a, const struct plan_extra **list, size_t *n,
                   struct fail *f)
 {
     struct plan_extra *extra = arena_array(a, struct plan_extra, MOST_FILES);
@@ -82,12 +90,13 @@ int companions_of(const char *dir, const struct qtype *type, struct arena *a, co
     if (!d)
         return fail_errno(f, "directory '%s' cannot be read", dir);
     while (!bad && *n < MOST_FILES && (entry = readdir(d)))
-        if (matches(travel, entry->d_name) && !matches(stay, entry->d_name) && !path_is_dir(path_join(a, dir, entry->d_name)))
+        if (matches(travel, entry->d_name) && !matches(stay, entry->d_name) && !(decoded && strcmp(entry->d_name, DEQUANTIZE_FILE) == 0) &&
+            !path_is_dir(path_join(a, dir, entry->d_name)))
             bad = add(&extra[(*n)++], dir, entry->d_name, a, f);
     closedir(d);
     qsort(extra, *n, sizeof *extra, by_name);
     for (size_t i = 0; !bad && type && i < *n; i++)
-        if (strcmp(extra[i].name, "config.json") == 0)
-            bad = set_dtype(&extra[i], type, path_join(a, dir, "config.json"), a, f);
+        if (is_config(extra[i].name, decoded))
+            bad = edit_config(&extra[i], type, decoded, path_join(a, dir, extra[i].name), a, f);
     return bad;
 }

@@ -103,6 +103,11 @@ static bool name_matches(const char *name, const char *pattern)
     return strstr(name, text) != NULL;
 }
 
+bool recipe_is_outtype(const struct recipe *r)
+{
+    return r->base && (r->traits & CONVERTER);
+}
+
 bool recipe_is_general(const struct recipe *r)
 {
     return r->base && !recipe_named(r->about) &&

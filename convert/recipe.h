@@ -45,6 +45,9 @@ const struct recipe *recipe_named(const char *name);            /* any letter ca
 size_t recipe_count(void);
 const struct recipe *recipe_at(size_t i);
 const struct recipe *recipe_of_file_type(uint64_t id);          /* of aliases the longest name: Q4_K_M, not Q4_K; NULL: none */
+/* A type that convert_hf_to_gguf.py writes itself, from the numbers of the source: F32, F16, BF16, Q8_0 (others are made of a file that has
+ * the source's types). */
+bool recipe_is_outtype(const struct recipe *);
 bool recipe_is_general(const struct recipe *);      /* a mix for any model: not AUTO, F16, an alias, an older one, ternary ... */
 
 /* The type of every tensor of a canonical model, in its order: choice[ntensors]. Equal to llama-quantize's, and from a

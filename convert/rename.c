@@ -4,6 +4,7 @@
 #include "convert/arch.h"
 #include "convert/card.h"
 #include "convert/config.h"
+#include "convert/dequantize.h"
 #include "convert/general.h"
 #include "convert/regroup.h"
 #include "formats/file.h"
@@ -340,8 +341,6 @@ static int map_tensors(struct renamed *r, struct conversion *c, struct fail *f)
 
     if (prepare(&g, f))
         return -1;
-    for (size_t i = 0; i < r->inner->ntensors; i++)
-        account_expect(c->account, ACCOUNT_TENSOR, o[i].t->name);
     r->base.tensor = arena_array(c->arena, struct tensor, most);
     r->source = arena_array(c->arena, struct source, most);
     add_generated(&g);
@@ -353,17 +352,24 @@ static int map_tensors(struct renamed *r, struct conversion *c, struct fail *f)
 }
 
 /* ---- config and keys ---- */
-static int refuse_quantized(const cJSON *config, struct fail *f)
+/* What convert_hf_to_gguf.py takes for the type of the whole: that of the first matrix of 16 bits. */
+static const struct qtype *type_of_matrices(const struct ordered *o, size_t n)
 {
-    const cJSON *hf = cJSON_GetObjectItemCaseSensitive(config, "quantization_config"),
-                *q = cJSON_IsObject(hf) ? hf : cJSON_GetObjectItemCaseSensitive(config, "quantization");       /* params.json's name */
+    for (size_t i = 0; i < n; i++)
+        if (o[i].t->rank > 1 && (strcmp(o[i].t->type->name, "bf16") == 0 || strcmp(o[i].t->type->name, "f16") == 0))
+            return o[i].t->type;
+    return qtype_named("f16");
+}
 
-    if (!q || cJSON_IsNull(q) || (cJSON_IsObject(q) && !q->child))
-        return 0;
-    fail(f, FAIL_INPUT, "the weights are quantized already (%s in config.json, %s '%s'), and there is no "
-         "decoder for that", q->string, q == hf ? "quant_method" : "qformat_weight",
-         json_str(q, q == hf ? "quant_method" : "qformat_weight", "unknown"));
-    return fail_hint(f, "convert the model it was made from");
+/* Every tensor of the source is to be accounted for; those that are stored in few bits are floats from here on. */
+static int decode_matrices(struct renamed *r, struct conversion *c, const struct stored_as *how, bool rounded, struct fail *f)
+{
+    const struct ordered *o = order_tensors(r->inner, c->arena);
+    size_t n = r->inner->ntensors;
+
+    for (size_t i = 0; i < n; i++)
+        account_expect(c->account, ACCOUNT_TENSOR, o[i].t->name);
+    return how->name ? model_dequantize(&r->inner, how, rounded ? type_of_matrices(o, n) : qtype_named("f32"), c->account, f) : 0;
 }
 
 /* Mistral's params.json names no class: a key tells. */
@@ -500,6 +506,8 @@ static int convert(struct renamed *r, const struct rename_options *o, struct acc
     struct conversion c = { .account = account, .arena = &r->base.arena, .dir = r->base.dir };
     const char *path = path_join(c.arena, r->base.dir, r->base.config);
     bool native = strcmp(r->base.config, "params.json") == 0;
+    struct stored_as how;
+    const char *key;
 
     c.config = (cJSON *)json_read(path, CONFIG_MAX_BYTES, c.arena, f);
     if (!c.config)
@@ -507,18 +515,22 @@ static int convert(struct renamed *r, const struct rename_options *o, struct acc
     if (!cJSON_IsObject(c.config))
         return fail(f, FAIL_INPUT, "%s is no object", r->base.config), fail_in(f, path);
     c.arch = native ? find_native(c.config) : find_arch(c.config, f);
-    if (c.arch == NULL || refuse_quantized(c.config, f))
+    if (c.arch == NULL || config_begin(&c, o->ignore_keys, f))
         return fail_in(f, path);
-    if (config_begin(&c, o->ignore_keys, f))
+    if (dequantize_scheme(c.config, c.dir, &key, &how, c.arena, f))
         return fail_in(f, path);
+    if (how.name)
+        account_used(account, ACCOUNT_KEY, key, "the weights", how.name);
     config_use(&c, "architectures", "general.architecture", NULL);
     config_use(&c, "_name_or_path", "general.name", "where no model card or other source says more");
     if (config_keys(&c, f))
         return fail_in(f, path);
     use_conditions(&c);
-    c.fused = is_fused(r->inner);
     if (account_check(account, f))
         return fail_in(f, path);
+    if (decode_matrices(r, &c, &how, o->rounded, f))
+        return fail_in(f, r->base.path);
+    c.fused = is_fused(r->inner);
     if (map_tensors(r, &c, f))
         return fail_in(f, r->base.path);
     if (set_general(r, &c, f))

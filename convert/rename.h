@@ -13,6 +13,8 @@
 struct rename_options {
     const char *pre_tokenizer;          /* --pre-tokenizer; NULL: recognize */
     const char *const *ignore_keys;     /* --ignore-key: config keys that change nothing, NULL-terminated; NULL: none */
+    bool rounded;                       /* weights that are decoded (dequantize.h) have the type that a converted file has for matrices, and
+                                         * are rounded to it; false: they are float32 */
     bool no_vocabulary;                 /* leave the tokenizer files unread: keys and tensors in milliseconds */
 };
 

@@ -28,6 +28,16 @@ static bool of_one_kind(const struct model *a, const struct model *b)
     return a->format == b->format && (a->dir != NULL) == (b->dir != NULL);
 }
 
+static struct model *converted(const struct diffing *d, const char *path, struct fail *f)
+{
+    struct rename_options options = { .ignore_keys = d->args->ignore_key.item, .rounded = true };
+    struct model *m = model_rename(model_open(path, f), &options, NULL, NULL, f);
+
+    if (!m)
+        fail_in(f, path);
+    return m;
+}
+
 static int open_both(struct diffing *d, struct fail *f)
 {
     const char *const *path = d->args->operand.item;
@@ -40,15 +50,15 @@ static int open_both(struct diffing *d, struct fail *f)
     model_close(d->a);
     model_close(d->b);
     d->b = NULL;
-    d->a = canonical_open(d->args, path[0], NULL, f);
-    d->b = d->a ? canonical_open(d->args, path[1], NULL, f) : NULL;
+    d->a = converted(d, path[0], f);
+    d->b = d->a ? converted(d, path[1], f) : NULL;
     return d->b ? 0 : -1;
 }
 
 /* A directory's keys, where its family is known, under GGUF's names. */
 static struct model *keys_of(const char *path)
 {
-    struct rename_options options = { .no_vocabulary = true };
+    struct rename_options options = { .no_vocabulary = true, .rounded = true };
     struct fail unknown = {0};
 
     return model_rename(model_open(path, &unknown), &options, NULL, NULL, &unknown);

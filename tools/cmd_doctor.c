@@ -39,7 +39,7 @@ static void look_at_license(struct examining *e, const struct model *m, const ch
 /* A directory is also looked at as conversion sees it. */
 static void look_at_directory(struct examining *e, struct model *m, const char *path)
 {
-    struct rename_options options = {0};
+    struct rename_options options = { .rounded = true };
     struct fail f = {0};
     struct model *canonical;
 

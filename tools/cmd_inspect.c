@@ -315,7 +315,7 @@ static int show(struct args *a, struct model *m, const struct meta *meta, struct
 /* A directory's keys are shown under GGUF's names where the family is known; an unknown one is shown as its files say. */
 static struct model *renamed(const char *path)
 {
-    struct rename_options options = { .no_vocabulary = true };
+    struct rename_options options = { .no_vocabulary = true, .rounded = true };
     struct fail unknown = {0};
 
     return model_rename(model_open(path, &unknown), &options, NULL, NULL, &unknown);

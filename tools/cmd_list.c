@@ -41,7 +41,7 @@ static const char *type_of(const struct model *m)
 /* A directory says its license in its card, which is read where its family is known. */
 static const char *license_of(const struct model *m, struct arena *a)
 {
-    struct rename_options options = { .no_vocabulary = true };
+    struct rename_options options = { .no_vocabulary = true, .rounded = true };
     struct fail unknown = {0};
     struct model *canonical;
     const char *id = meta_str(&m->meta, "general.license", NULL);

@@ -2,11 +2,13 @@
 #include "tools/job.h"
 
 #include "convert/companions.h"
+#include "convert/dequantize.h"
 #include "convert/prune.h"
 #include "convert/quantize.h"
 #include "convert/rename.h"
 #include "convert/unrename.h"
 #include "formats/file.h"
+#include "formats/json.h"
 #include "tokenizer/tokenizer.h"
 #include "tools/meta_word.h"
 
@@ -16,6 +18,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { CONFIG_MAX_BYTES = 64 << 20 };
 
 /* ---- the chain ---- */
 
@@ -248,7 +252,8 @@ static struct model *read_license(struct job *j, struct model *m)
 static int open_canonical(struct job *j, bool as_converted, struct fail *f)
 {
     const struct args *a = j->args;
-    struct rename_options rename = { .pre_tokenizer = a->pre_tokenizer, .ignore_keys = a->ignore_key.item };
+    bool straight = as_converted && j->recipe && recipe_is_outtype(j->recipe);
+    struct rename_options rename = { .pre_tokenizer = a->pre_tokenizer, .ignore_keys = a->ignore_key.item, .rounded = !straight };
     struct carry_options carry = carry_options(j);
 
     j->model = model_rename(read_license(j, model_open(j->source, f)), &rename, &j->account, &j->vocab, f);
@@ -279,12 +284,30 @@ static int unname(struct job *j, const struct qtype *type, struct fail *f)
     return 0;
 }
 
+/* Matrices stored in few bits become floats of the type asked for: *decoded tells. */
+static int decode_matrices(struct job *j, const struct qtype *type, bool *decoded, struct fail *f)
+{
+    const struct model *m = j->model;
+    const char *path = path_join(&j->arena, m->dir, m->config), *key;
+    const cJSON *config = json_read(path, CONFIG_MAX_BYTES, &j->arena, f);
+    struct account account = {0};
+    struct stored_as how = {0};
+    int bad = config ? dequantize_scheme(config, m->dir, &key, &how, &j->arena, f) : -1;
+
+    *decoded = how.name && !bad;
+    if (*decoded)
+        bad = model_dequantize(&j->model, &how, type, &account, f);
+    account_release(&account);
+    return bad ? fail_in(f, path) : 0;
+}
+
 /* To safetensors: everything keeps its name; floating-point tensors are cast, and the directory's other files come along. */
 static int open_cast(struct job *j, struct fail *f)
 {
     const struct qtype *type = j->recipe && j->recipe->base ? qtype_named(j->recipe->base) : NULL;
     struct carry_options carry = carry_options(j);
     struct meta keys = {0};
+    bool decoded = false;
 
     if (!j->recipe || j->args->imatrix || j->args->prune_layers)
         return fail(f, FAIL_USAGE, "--size, --bpw, --imatrix and --prune-layers are for GGUF"), fail_hint(f, "end OUT in .gguf");
@@ -298,6 +321,8 @@ static int open_cast(struct job *j, struct fail *f)
         meta_copy(&keys, &j->arena, &j->model->meta);
     if (strcmp(j->model->format->name, "gguf") == 0 && unname(j, type, f))
         return -1;
+    if (type && j->model->dir && j->model->config && decode_matrices(j, type, &decoded, f))
+        return -1;
     list_types(j);
     for (size_t i = 0; i < j->model->ntensors; i++) {
         const struct qtype *from = j->from[i];
@@ -306,7 +331,7 @@ static int open_cast(struct job *j, struct fail *f)
 
         j->choice[i].type = type && real ? type : from;
     }
-    if (j->model->dir && companions_of(j->model->dir, type, &j->arena, &j->extra, &j->nextra, f))
+    if (j->model->dir && companions_of(j->model->dir, type, decoded, &j->arena, &j->extra, &j->nextra, f))
         return -1;
     return carry_extra(&j->license, &carry, &keys, j->source_dir, &j->extra, &j->nextra, &j->arena, f);
 }

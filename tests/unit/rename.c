@@ -150,6 +150,18 @@ TEST(rename_native_shards_without_an_index) { check_model("native/dense"); }
 TEST(rename_native_with_vision_and_yarn) { check_model("native/vision"); }
 TEST(rename_native_experts) { check_tensors("native/experts", false); }        /* made from other names */
 
+TEST(rename_fp8_in_blocks) { check_model("fp8/block"); }
+TEST(rename_fp8_experts_in_blocks_and_shards) { check_model("fp8/experts"); }
+TEST(rename_fp8_experts_fused) { check_model("fp8/fused"); }
+TEST(rename_fp8_with_scales_of_activations) { check_model("fp8/static"); }
+TEST(rename_compressed_tensors_by_row) { check_model("fp8/channel"); }
+TEST(rename_compressed_tensors_of_integers) { check_model("fp8/int8"); }
+TEST(rename_compressed_tensors_with_one_scale) { check_model("fp8/tensor"); }
+TEST(rename_modelopt_fp8) { check_model("fp8/modelopt"); }
+TEST(rename_fbgemm_fp8) { check_model("fp8/fbgemm"); }
+TEST(rename_autofp8) { check_model("fp8/auto"); }
+TEST(rename_native_fp8) { check_model("fp8/native"); }
+
 TEST(rename_passes_gguf_through)
 {
     struct arena a = {0};
@@ -191,17 +203,17 @@ static void scene_release(struct scene *s)
     arena_release(&s->arena);
 }
 
-static char *yesterday(struct arena *a)
+static char *config_of(struct arena *a, const char *dir)
 {
     struct fail f = {0};
 
-    return file_read_text(golden(a, "hf/yesterday/config.json"), 1 << 20, a, NULL, &f);
+    return file_read_text(path_join(a, golden(a, dir), "config.json"), 1 << 20, a, NULL, &f);
 }
 
 /* The config with the first `from` replaced; an unchanged one fails the test. */
-static const char *edited(struct arena *a, const char *from, const char *to)
+static const char *edited(struct arena *a, const char *dir, const char *from, const char *to)
 {
-    const char *config = yesterday(a), *at = strstr(config, from);
+    const char *config = config_of(a, dir), *at = strstr(config, from);
 
     if (!at)
         test_failed(__FILE__, __LINE__, "no %s in the config", from);
@@ -210,9 +222,11 @@ static const char *edited(struct arena *a, const char *from, const char *to)
 
 #define ADD "\"vocab_size\": 6,"
 
-static const struct {
+struct edit {
     const char *from, *to, *text;       /* text == NULL: accepted */
-} edits[] = {
+};
+
+static const struct edit edits[] = {
     { "LlamaForCausalLM", "OrcaForCausalLM", "model class 'OrcaForCausalLM' is not known (known: " },
     { "\"LlamaForCausalLM\"", "", "config.json does not name the model's class ('architectures')" },
     { ADD, ADD "\"logits_scaling\": 8.0,", "1 key means nothing to this program, and may change what the weights "
@@ -265,21 +279,60 @@ static const struct {
     { "\"architectures\"", "\"architecture\"", "config.json does not name the model's class ('architectures')" },
 };
 
-TEST(rename_refuses_what_it_does_not_understand)
+/* A golden directory with its config edited. */
+static void check_edits(const char *dir, const struct edit *e, size_t n)
 {
-    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct scene s = {0};
         struct fail f = {0};
         struct model *m;
 
-        scene_init(&s, edited(&s.arena, edits[i].from, edits[i].to), golden(&s.arena, "hf/yesterday/model.safetensors"));
+        scene_init(&s, edited(&s.arena, dir, e[i].from, e[i].to), path_join(&s.arena, golden(&s.arena, dir), "model.safetensors"));
         m = open_hf(s.dir, NULL, &f);
-        if (!edits[i].text != !!m || (edits[i].text && (f.kind != FAIL_INPUT ||
-                                                        strncmp(f.text, edits[i].text, strlen(edits[i].text)) != 0)))
-            test_failed(__FILE__, __LINE__, "%s -> %s: \"%s\"", edits[i].from, edits[i].to, f.text);
+        if (!e[i].text != !!m || (e[i].text && (f.kind != FAIL_INPUT || strncmp(f.text, e[i].text, strlen(e[i].text)) != 0)))
+            test_failed(__FILE__, __LINE__, "%s -> %s: \"%s\"", e[i].from, e[i].to, f.text);
         model_close(m);
         scene_release(&s);
     }
+}
+
+#define CHECK_EDITS(dir, table) check_edits(dir, table, sizeof table / sizeof *table)
+
+TEST(rename_refuses_what_it_does_not_understand) { CHECK_EDITS("hf/yesterday", edits); }
+
+#define METHOD "\"quant_method\": \"fp8\""
+#define BLOCK "\"weight_block_size\": [\n   3,\n   5\n  ]"
+
+static const struct edit fp8_edits[] = {
+    { METHOD, "\"quant_method\": \"awq\"", "the weights are quantized already (quantization_config in config.json, quant_method 'awq'), and "
+      "there is no decoder for that" },
+    { METHOD, "\"quant_algo\": \"NVFP4\"", "the weights are quantized already (quantization_config in config.json, quant_algo 'NVFP4')" },
+    { METHOD, "\"load_in_4bit\": true", "the weights are quantized already (quantization_config in config.json, quant_method 'unknown')" },
+    { METHOD, METHOD ", \"scale_fmt\": \"ue8m0\"", NULL },
+    { BLOCK, "\"weight_block_size\": [4, 5]", "the scales 'model.layers.0.mlp.down_proj.weight_scale_inv' have the shape 3 x 2, which "
+      "does not go with 'model.layers.0.mlp.down_proj.weight' of the shape 8 x 6" },
+    { BLOCK, "\"weight_block_size\": null", "the scales 'model.layers.0.mlp.down_proj.weight_scale_inv' have the shape 3 x 2, which" },
+    { BLOCK, "\"weight_block_size\": [0, 5]", "'weight_block_size' in config.json gives no numbers of rows and columns" },
+    { BLOCK, "\"weight_block_size\": [3]", "'weight_block_size' in config.json gives no numbers of rows and columns" },
+    { BLOCK, "\"weight_block_size\": \"3x5\"", NULL },
+    { "\"quantization_config\"", "\"compression_config\"", NULL },
+    { "\"quantization_config\"", "\"quantization_configs\"", "5 keys mean nothing to this program, and may change what the weights compute: " },
+};
+
+static const struct edit compressed_edits[] = {
+    { "\"float-quantized\"", "\"marlin-24\"", "the weights are quantized already (quantization_config in config.json, format 'marlin-24')" },
+    { "\"symmetric\": true", "\"symmetric\": false", "quantization_config in config.json has weights that are not symmetric" },
+    { "\"channel\"", "\"group\", \"group_size\": 8", NULL },
+    { "\"channel\"", "\"group\"", "quantization_config in config.json groups weights, but has no group_size" },
+    { "\"channel\"", "\"block\", \"block_structure\": [2, 8]", "the scales 'model.layers.0.mlp.down_proj.weight_scale' have the shape 8 x 1" },
+    { "\"ignore\"", "\"sparsity_config\": {\"format\": \"sparse-24-bitmask\"}, \"ignore\"", "the weights are quantized already "
+      "(quantization_config in config.json, sparsity_config.format 'sparse-24-bitmask')" },
+};
+
+TEST(rename_refuses_fp8_it_does_not_understand)
+{
+    CHECK_EDITS("fp8/block", fp8_edits);
+    CHECK_EDITS("fp8/channel", compressed_edits);
 }
 
 TEST(rename_takes_the_word_of_the_user_for_a_key)
@@ -289,7 +342,7 @@ TEST(rename_takes_the_word_of_the_user_for_a_key)
     struct rename_options o = { .no_vocabulary = true, .ignore_keys = (const char *const[]){ "odd", NULL } };
     struct model *m;
 
-    scene_init(&s, edited(&s.arena, ADD, ADD "\"odd\": {\"a\": 1},"), golden(&s.arena, "hf/yesterday/model.safetensors"));
+    scene_init(&s, edited(&s.arena, "hf/yesterday", ADD, ADD "\"odd\": {\"a\": 1},"), golden(&s.arena, "hf/yesterday/model.safetensors"));
     m = model_rename(model_open(s.dir, &f), &o, NULL, NULL, &f);
     CHECK(m);
     model_close(m);
@@ -313,7 +366,7 @@ TEST(rename_refuses_weights_that_do_not_fit)
         if (!dot)
             continue;
         want = file_read_text(arena_printf(&a, "%.*s.err", (int)(dot - path), path), 4096, &a, NULL, &none);
-        scene_init(&s, yesterday(&s.arena), path);
+        scene_init(&s, config_of(&s.arena, "hf/yesterday"), path);
         if (open_hf(s.dir, NULL, &f) || f.kind != FAIL_INPUT || !want || strncmp(want, f.text, strlen(f.text)) != 0)
             test_failed(__FILE__, __LINE__, "%s: \"%s\"", e->d_name, f.text);
         scene_release(&s);

@@ -1,0 +1,313 @@
+/* dequantize.c - see dequantize.h. Rows are decoded when they are asked for; nothing holds a tensor. */
+#include "convert/dequantize.h"
+
+#include "convert/scaled.h"
+#include "formats/file.h"
+#include "formats/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { QUANT_FILE_NBYTES = 16 << 20 };
+
+/* ---- what the config says ---- */
+static int refuse(const char *key, const char *name, const char *value, struct fail *f)
+{
+    fail(f, FAIL_INPUT, "the weights are quantized already (%s%s, %s '%s'), and there is no decoder for that", key,
+         strcmp(key, DEQUANTIZE_FILE) == 0 ? "" : " in config.json", name, value);
+    return fail_hint(f, "convert the model it was made from");
+}
+
+/* [rows, columns], as a list or as "128x128"; absent or null: none. */
+static int read_block(const cJSON *item, struct stored_as *s, struct fail *f)
+{
+    unsigned rows = 0, columns = 0;
+    char end;
+
+    if (!item || cJSON_IsNull(item))
+        return 0;
+    if (cJSON_IsArray(item) && cJSON_GetArraySize(item) == 2 && json_u64(cJSON_GetArrayItem(item, 0), &s->block[0]) &&
+        json_u64(cJSON_GetArrayItem(item, 1), &s->block[1]) && s->block[0] && s->block[1])
+        return 0;
+    if (cJSON_IsString(item) && sscanf(item->valuestring, "%5ux%5u%c", &rows, &columns, &end) == 2 && rows && columns) {
+        s->block[0] = rows;
+        s->block[1] = columns;
+        return 0;
+    }
+    return fail(f, FAIL_INPUT, "'%s' in config.json gives no numbers of rows and columns", item->string);
+}
+
+static int read_fp8(const char *key, const cJSON *q, struct stored_as *s, struct arena *a, struct fail *f)
+{
+    (void)key;
+    (void)a;
+    return read_block(cJSON_GetObjectItemCaseSensitive(q, "weight_block_size"), s, f);
+}
+
+static int read_plain(const char *key, const cJSON *q, struct stored_as *s, struct arena *a, struct fail *f)
+{
+    (void)key, (void)q, (void)s, (void)a, (void)f;
+    return 0;
+}
+
+/* NVIDIA's ModelOpt: one number each, or one a row. */
+static int read_modelopt(const char *key, const cJSON *q, struct stored_as *s, struct arena *a, struct fail *f)
+{
+    const char *algorithm = json_str(q, "quant_algo", "unknown");
+
+    (void)s, (void)a;
+    if (strcmp(algorithm, "FP8") == 0 || strcmp(algorithm, "FP8_PER_CHANNEL_PER_TOKEN") == 0)
+        return 0;
+    return refuse(key, "quant_algo", algorithm, f);
+}
+
+/* One group of compressed-tensors: {"weights": {"num_bits", "strategy", "block_structure", "group_size", "symmetric"}}. */
+static int read_group(const cJSON *group, struct stored_as *s, struct fail *f)
+{
+    const cJSON *weights = cJSON_GetObjectItemCaseSensitive(group, "weights");
+    const char *strategy = json_str(weights, "strategy", "tensor");
+    struct stored_as mine = {0};
+
+    if (read_block(cJSON_GetObjectItemCaseSensitive(weights, "block_structure"), &mine, f))
+        return -1;
+    if (strcmp(strategy, "group") == 0) {
+        mine.block[0] = 1;
+        if (!json_u64(cJSON_GetObjectItemCaseSensitive(weights, "group_size"), &mine.block[1]) || !mine.block[1])
+            return fail(f, FAIL_INPUT, "quantization_config in config.json groups weights, but has no group_size");
+    }
+    if (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(weights, "symmetric")))
+        return fail(f, FAIL_INPUT, "quantization_config in config.json has weights that are not symmetric, and there is no decoder for that");
+    if (s->block[0] && memcmp(s->block, mine.block, sizeof mine.block) != 0)
+        return fail(f, FAIL_INPUT, "quantization_config in config.json has groups of weights with different blocks");
+    memcpy(s->block, mine.block, sizeof mine.block);
+    return 0;
+}
+
+static int read_compressed(const char *key, const cJSON *q, struct stored_as *s, struct arena *a, struct fail *f)
+{
+    static const char *const known[] = { "float-quantized", "int-quantized", "naive-quantized" };
+    const char *format = json_str(q, "format", "unknown"),
+               *sparsity = json_str(cJSON_GetObjectItemCaseSensitive(q, "sparsity_config"), "format", "dense");
+    const cJSON *group;
+    size_t i = 0, n = sizeof known / sizeof *known;
+
+    while (i < n && strcmp(format, known[i]) != 0)
+        i++;
+    if (i == n)
+        return refuse(key, "format", format, f);
+    if (strcmp(sparsity, "dense") != 0)
+        return refuse(key, "sparsity_config.format", sparsity, f);
+    s->name = arena_printf(a, "%s %s", s->name, format);
+    cJSON_ArrayForEach(group, cJSON_GetObjectItemCaseSensitive(q, "config_groups"))
+        if (read_group(group, s, f))
+            return -1;
+    return 0;
+}
+
+/* `method` is what quant_method says, or Mistral's qformat_weight. */
+static const struct {
+    const char *method;
+    int (*read)(const char *key, const cJSON *q, struct stored_as *, struct arena *, struct fail *);
+} methods[] = {
+    { "fp8", read_fp8 }, { "fbgemm_fp8", read_plain }, { "compressed-tensors", read_compressed }, { "modelopt", read_modelopt },
+    { "fp8_e4m3", read_plain },
+};
+
+/* The names that the object goes by in a config. */
+static const char *const keys[] = { "quantization_config", "compression_config", "quantization" };
+
+static const cJSON *find_key(const cJSON *config, const char **key)
+{
+    for (size_t i = 0; config && i < sizeof keys / sizeof *keys; i++) {
+        const cJSON *q = cJSON_GetObjectItemCaseSensitive(config, keys[i]);
+        *key = keys[i];
+        if (q && !cJSON_IsNull(q) && !(cJSON_IsObject(q) && !q->child))
+            return q;
+    }
+    return NULL;
+}
+
+static const cJSON *find_object(const cJSON *config, const char *dir, const char **key, struct arena *a, struct fail *f)
+{
+    const char *path = path_join(a, dir, DEQUANTIZE_FILE);
+    const cJSON *q = find_key(config, key), *root;
+
+    if (!q)
+        q = find_key(cJSON_GetObjectItemCaseSensitive(config, "text_config"), key);
+    if (q)
+        return q;
+    root = path_exists(path) ? json_read(path, QUANT_FILE_NBYTES, a, f) : NULL;
+    *key = root ? DEQUANTIZE_FILE : NULL;
+    return cJSON_GetObjectItemCaseSensitive(root, "quantization");
+}
+
+int dequantize_scheme(const cJSON *config, const char *dir, const char **key, struct stored_as *out, struct arena *a, struct fail *f)
+{
+    const cJSON *q = find_object(config, dir, key, a, f);
+    const char *name = cJSON_GetObjectItemCaseSensitive(q, "qformat_weight") ? "qformat_weight" : "quant_method",
+               *method = json_str(q, name, json_str(q, "quant_algo", NULL) ? "modelopt" : "unknown");
+
+    *out = (struct stored_as){0};
+    if (!q)
+        return failed(f) ? -1 : 0;
+    out->name = arena_strdup(a, method);
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (strcmp(method, methods[i].method) == 0)
+            return methods[i].read(*key, q, out, a, f);
+    return refuse(*key, name, method, f);
+}
+
+void dequantize_unsay(cJSON *config)
+{
+    cJSON *text = cJSON_GetObjectItemCaseSensitive(config, "text_config");
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        cJSON_DeleteItemFromObjectCaseSensitive(config, keys[i]);
+        cJSON_DeleteItemFromObjectCaseSensitive(text, keys[i]);
+    }
+}
+
+/* ---- which tensors belong together ---- */
+/* Endings of scales, and what the name of their matrix ends with instead. */
+static const struct {
+    const char *ending, *weight;
+} scales[] = {
+    { ".qscale_weight", ".weight" }, { ".weight_scale", ".weight" }, { "_scale_inv", "" },
+};
+
+/* Scales of what goes into a matrix or comes out of it: for those who compute in few bits. */
+static const char *const unused[] = {
+    ".input_scale", "activation_scale", ".qscale_act", ".input_scale_ub", ".output_scale", ".input_zero_point", ".output_zero_point",
+    ".q_scale", ".k_scale", ".v_scale", ".prob_scale",
+};
+
+struct dequantized {
+    struct model base;
+    struct model *inner;
+    struct scaled *part;        /* one per tensor; tensor.offset is its index */
+};
+
+static bool is_unused(const char *name)
+{
+    for (size_t i = 0; i < sizeof unused / sizeof *unused; i++)
+        if (ends_with(name, unused[i]))
+            return true;
+    return false;
+}
+
+/* The name of the matrix that a tensor of scales belongs to; NULL: it is none. */
+static const char *name_of_weight(const char *name, struct arena *a)
+{
+    for (size_t i = 0; i < sizeof scales / sizeof *scales; i++)
+        if (ends_with(name, scales[i].ending))
+            return arena_printf(a, "%.*s%s", (int)(strlen(name) - strlen(scales[i].ending)), name, scales[i].weight);
+    return NULL;
+}
+
+/* Numbers that are no weights by themselves. */
+static bool needs_scale(const struct qtype *type)
+{
+    return strcmp(type->name, "f8_e4m3") == 0 || strcmp(type->name, "f8_e5m2") == 0 || strcmp(type->name, "i8") == 0;
+}
+
+static int add_scale(struct scaled *part, struct model *inner, const struct tensor *scale, const char *name, struct fail *f)
+{
+    const struct tensor *weight = model_tensor(inner, name);
+    struct scaled *s = weight ? &part[weight - inner->tensor] : NULL;
+
+    if (!weight)
+        return fail(f, FAIL_INPUT, "the scales '%s' are there, but not their tensor '%s'", scale->name, name);
+    if (s->scale)
+        return fail(f, FAIL_INPUT, "tensor '%s' has two tensors of scales, '%s' and '%s'", name, s->scale->name, scale->name);
+    if (scale->type->block != 1 || !scale->type->decode || !weight->type->decode)
+        return fail(f, FAIL_INPUT, "the scales '%s' are of type %s and their tensor of type %s, which no scale has", scale->name,
+                    scale->type->label, weight->type->label);
+    s->scale = scale;
+    return 0;
+}
+
+/* Sets the part of every tensor of `inner`; gone[i]: it is one of scales. */
+static int pair_tensors(struct dequantized *d, const struct stored_as *how, struct scaled *part, bool *gone, struct account *account,
+                        struct fail *f)
+{
+    struct model *inner = d->inner;
+
+    for (size_t i = 0; i < inner->ntensors; i++) {
+        const struct tensor *t = &inner->tensor[i];
+        const char *name = is_unused(t->name) ? NULL : name_of_weight(t->name, &d->base.arena);
+
+        part[i].weight = t;
+        gone[i] = name || is_unused(t->name);
+        if (name && add_scale(part, inner, t, name, f))
+            return -1;
+        if (gone[i] && !name)
+            account_ignored(account, ACCOUNT_TENSOR, t->name, "scales what goes through a matrix, not the matrix");
+    }
+    for (size_t i = 0; i < inner->ntensors; i++) {
+        if (!part[i].scale && !gone[i] && needs_scale(part[i].weight->type))
+            return fail(f, FAIL_INPUT, "tensor '%s' is of type %s, but has no scales", part[i].weight->name, part[i].weight->type->label);
+        if (!part[i].scale)
+            continue;
+        if (scaled_init(&part[i], how->block, f))
+            return -1;
+        account_used(account, ACCOUNT_TENSOR, part[i].scale->name, part[i].weight->name, scaled_how(&part[i], &d->base.arena));
+    }
+    return 0;
+}
+
+/* ---- the adapter ---- */
+static const void *dequantized_rows(struct model *m, const struct tensor *t, uint64_t first, uint64_t n, struct arena *tmp, struct fail *f)
+{
+    struct dequantized *d = (struct dequantized *)m;
+    const struct scaled *s = &d->part[t->offset];
+    const float *x;
+    void *out;
+
+    if (!s->scale)
+        return model_rows(d->inner, s->weight, first, n, tmp, f);
+    x = scaled_rows(s, d->inner, first, n, tmp, f);
+    if (!x || strcmp(t->type->name, "f32") == 0)
+        return x;
+    out = arena_raw(tmp, n * tensor_row_bytes(t));
+    t->type->encode(x, NULL, out, n, tensor_row(t));
+    return out;
+}
+
+static void dequantized_close(struct model *m)
+{
+    struct model *inner = ((struct dequantized *)m)->inner;
+
+    arena_release(&m->arena);
+    model_close(inner);
+}
+
+static const struct model_ops dequantized_ops = { dequantized_rows, dequantized_close };
+
+int model_dequantize(struct model **m, const struct stored_as *how, const struct qtype *as, struct account *account, struct fail *f)
+{
+    struct model *inner = *m;
+    struct dequantized *d = model_adapter(sizeof *d, &dequantized_ops, inner);
+    struct arena *a = &d->base.arena;
+    bool *gone = arena_array(a, bool, inner->ntensors);
+
+    d->inner = inner;
+    d->part = arena_array(a, struct scaled, inner->ntensors);
+    if (pair_tensors(d, how, d->part, gone, account, f)) {
+        arena_release(a);
+        return -1;
+    }
+    meta_copy(&d->base.meta, a, &inner->meta);
+    d->base.tensor = arena_array(a, struct tensor, inner->ntensors);
+    for (size_t i = 0; i < inner->ntensors; i++) {
+        struct tensor *t = &d->base.tensor[d->base.ntensors];
+        if (gone[i])
+            continue;
+        *t = inner->tensor[i];
+        if (d->part[i].scale)
+            t->type = as;
+        t->offset = i;
+        d->base.ntensors++;
+    }
+    *m = &d->base;
+    return 0;
+}
