@@ -203,6 +203,23 @@ static void prune_close(struct model *m)
 
 static const struct model_ops prune_ops = { prune_rows, prune_close };
 
+int prune_parse(const char *text, struct arena *a, uint64_t **layer, size_t *n, struct fail *f)
+{
+    const char *p = text;
+    bool good;
+
+    *layer = arena_array(a, uint64_t, strlen(text) + 1);
+    *n = 0;
+    do {
+        char *end;
+
+        (*layer)[(*n)++] = strtoul(p, &end, 10);
+        good = *p >= '0' && *p <= '9' && end - p < 10 && (*end == ',' || !*end);
+        p = end + 1;
+    } while (good && p[-1]);
+    return good ? 0 : fail(f, FAIL_USAGE, "--prune-layers wants numbers between commas, not '%s'", text);
+}
+
 static int mark_layers(struct pruned *p, const uint64_t *layers, size_t n, struct fail *f)
 {
     for (size_t i = 0; i < n; i++) {

@@ -47,7 +47,7 @@ static const struct option options[] = {
     { "leave-output", 0, FLAG, NULL, AT(leave_output), "output.weight stays as it is" },
     { "pure", 0, FLAG, NULL, AT(pure), "one encoding for all quantized tensors, no mix" },
     { "no-fallback", 0, FLAG, NULL, AT(no_fallback), "refuse when rows do not fit their encoding, instead of taking a wider one" },
-    { "prune-layers", 0, STRING, "L,L,...", AT(prune_layers), "leave these layers out, counted from 0" },
+    { "prune-layers", 0, STRING, "L,L,...", AT(prune_layers), "these layers are left out, counted from 0" },
     { "keep-split", 0, FLAG, NULL, AT(keep_split), "as many files as MODEL has, each with its tensors" },
     { "allow-requantize", 0, FLAG, NULL, AT(allow_requantize), "encode what is quantized already, at a double loss" },
     { "dry-run", 'n', FLAG, NULL, AT(dry_run), "print the plan with the exact size; write nothing" },

@@ -168,6 +168,8 @@ static int run_verify(struct args *a, struct fail *f)
         return fail(f, FAIL_USAGE, "'verify' needs --against ORIGINAL"), fail_hint(f, "the model that was converted or quantized");
     if (a->as_files)
         return verify_static(a, f);
+    if (a->imatrix || a->prune_layers)
+        return fail(f, FAIL_USAGE, "--%s needs --static", a->imatrix ? "imatrix" : "prune-layers");
     if ((a->has_shots || a->has_min_choices_agreement) && !a->choices)
         return fail(f, FAIL_USAGE, "--%s needs --choices FILE", a->has_shots ? "shots" : "min-choices-agreement");
     if (a->min_top1 > 1 || a->min_choices_agreement > 1) {
@@ -187,7 +189,7 @@ static int run_verify(struct args *a, struct fail *f)
 
 static const char *const verify_options[] = {
     "against", "text", "context", "chunks", "memory", "exact", "dry-run", "choices", "shots", "max-kld", "max-ppl-ratio", "min-top1", "min-choices-agreement",
-    "min-cosine", "min-rank-correlation", "report", "force", "static", "imatrix", "verbose", "ignore-key", NULL
+    "min-cosine", "min-rank-correlation", "report", "force", "static", "imatrix", "prune-layers", "verbose", "ignore-key", NULL
 };
 
 const struct command command_verify = {
@@ -202,7 +204,8 @@ const struct command command_verify = {
               "Encoders (BERT and its kin) are compared by the vectors of the text's lines: cosine of the two, and whether pairs of lines rank alike.\n\n"
               "With --static nothing is run: what ORIGINAL converts to is derived once more, tensor by tensor and key by key, and\n"
               "compared with one CANDIDATE, whoever made it. Weights of floating-point types must be equal, others may err as much as\n"
-              "their encoding explains; with the --imatrix they were made with, they can be equal too. Exit status 1: it differs.",
+              "their encoding explains; with the --imatrix they were made with, they can be equal too. --prune-layers says which layers\n"
+              "were left out on purpose. Exit status 1: it differs.",
     .options = verify_options, .min_operands = 1, .max_operands = SIZE_MAX, .run = run_verify
 };
 

@@ -207,25 +207,15 @@ int job_blame(const struct job *j, struct fail *f)
     return f->kind == FAIL_INPUT ? fail_in(f, j->source) : -1;
 }
 
-/* --prune-layers 3,4,9 */
 static int prune(struct job *j, struct fail *f)
 {
-    const char *text = j->args->prune_layers, *p = text;
-    uint64_t *layers = arena_array(&j->arena, uint64_t, strlen(text) + 1);
-    size_t n = 0;
-    bool good;
+    uint64_t *layer;
+    size_t n;
 
-    do {
-        char *end;
-
-        layers[n++] = strtoul(p, &end, 10);
-        good = *p >= '0' && *p <= '9' && end - p < 10 && (*end == ',' || !*end);
-        p = end + 1;
-    } while (good && p[-1]);
-    if (!good)
-        return fail(f, FAIL_USAGE, "--prune-layers wants numbers between commas, not '%s'", text);
+    if (prune_parse(j->args->prune_layers, &j->arena, &layer, &n, f))
+        return -1;
     j->unpruned = &j->model->meta;
-    j->model = model_prune(j->model, layers, n, &j->before, f);
+    j->model = model_prune(j->model, layer, n, &j->before, f);
     return j->model ? 0 : -1;
 }
 

@@ -2,9 +2,11 @@
 #include "tools/verify_static.h"
 
 #include "convert/imatrix.h"
+#include "convert/prune.h"
 #include "convert/rename.h"
 #include "convert/unrename.h"
 #include "formats/file.h"
+#include "formats/text.h"
 #include "tokenizer/tokenizer.h"
 #include "tools/html.h"
 #include "tools/report.h"
@@ -43,13 +45,26 @@ static const cJSON *read_config(struct task *t, const struct model *m, struct fa
     return path && path_exists(path) ? json_read(path, CONFIG_MAX_BYTES, &t->args->arena, f) : NULL;
 }
 
-/* To GGUF: the source under GGUF's names, keys and row order. */
+static struct model *prune(struct task *t, struct model *m, struct fail *f)
+{
+    uint64_t *layer;
+    size_t n;
+
+    if (prune_parse(t->args->prune_layers, &t->args->arena, &layer, &n, f) == 0)
+        return model_prune(m, layer, n, &t->source.before, f);
+    model_close(m);
+    return NULL;
+}
+
+/* To GGUF: the source under GGUF's names, keys and row order, without the layers that are pruned. */
 static struct model *open_renamed(struct task *t, struct model *m, struct fail *f)
 {
     bool no_vocabulary = m->dir && !is_gguf(m) && !vocab_dir_has_one(m->dir);
     struct rename_options rename = { .ignore_keys = t->args->ignore_key.item, .no_vocabulary = no_vocabulary };
 
     m = model_rename(m, &rename, &t->account, &t->vocab, f);
+    if (m && t->args->prune_layers)
+        m = prune(t, m, f);
     if (m)
         t->source.keys = (struct key_pair){ .expected_meta = &m->meta, .found_meta = &t->found->meta, .no_vocabulary = no_vocabulary };
     return m;
@@ -100,6 +115,10 @@ static int open_models(struct task *t, struct fail *f)
     if (!(t->found = model_open(t->out, f)))
         return fail_in(f, t->out);
     m = model_open(a->against, f);
+    if (a->prune_layers && !is_gguf(t->found)) {
+        model_close(m);
+        return fail(f, FAIL_USAGE, "--prune-layers is for GGUF, which '%s' is not", t->out);
+    }
     if (m)
         m = is_gguf(t->found) ? open_renamed(t, m, f) : open_for_safetensors(t, m, f);
     if (!m)
@@ -125,7 +144,7 @@ static int match_imatrix(struct task *t, struct fail *f)
         const struct tensor *y = model_tensor(t->found, t->expected->tensor[i].name);
         choice[i].type = y ? y->type : t->expected->tensor[i].type;
     }
-    if (imatrix_match(t->imatrix, t->expected, choice, NULL, &t->match, &a->arena, f))
+    if (imatrix_match(t->imatrix, t->expected, choice, t->source.before, &t->match, &a->arena, f))
         return -1;
     t->source.weight = t->match.weight;
     return 0;
@@ -179,6 +198,16 @@ static void compare_tokenizers(struct task *t)
 }
 
 /* ---- the command ---- */
+static bool lacks_layers(const struct task *t)
+{
+    const struct key_list *keys = &t->check.keys;
+
+    for (size_t i = 0; i < keys->n; i++)
+        if (ends_with(keys->item[i].key, ".block_count"))
+            return t->check.count[STATIC_MISSING] && !t->args->prune_layers;
+    return false;
+}
+
 static int say_no(const struct task *t, struct fail *f)
 {
     const struct static_check *s = &t->check;
@@ -190,6 +219,8 @@ static int say_no(const struct task *t, struct fail *f)
          keys == 1 ? "" : "s", s->tokenizer && !s->tokenizer_meant ? " and the tokenizer" : "");
     if (!tensors && keys && (!s->tokenizer || s->tokenizer_meant))
         fail_hint(f, "if a difference is meant, say so with --ignore-key KEY");
+    if (lacks_layers(t))
+        fail_hint(f, "if layers were left out on purpose, say which: --prune-layers L,L,...");
     return fail_in(f, t->out);
 }
 

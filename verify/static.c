@@ -99,21 +99,23 @@ static void pair_extra(struct checking *c)
 }
 
 /* ---- where it came from ---- */
-/* The source's tensors by what became of them. */
+/* The source's tensors by what became of them. Those of a layer that was pruned became nothing. */
 static void name_sources(struct checking *c)
 {
     const struct account *account = c->source->account;
+    const char *const *before = c->source->before;
     struct name_index names = {0};
     struct static_tensor **of = arena_array(c->arena, struct static_tensor *, c->check->ntensors + 1);
 
     for (size_t i = 0; i < c->check->ntensors; i++)
-        if (name_index_add(&names, c->arena, c->check->tensor[i].name))
+        if (name_index_add(&names, c->arena, before && i < c->source->model->ntensors ? before[i] : c->check->tensor[i].name))
             of[names.n - 1] = &c->check->tensor[i];
     for (size_t i = 0; account && i < account->n; i++) {
         const struct account_entry *e = &account->entry[i];
         bool used = e->fate == ACCOUNT_USED;
         int64_t at = e->kind == ACCOUNT_TENSOR && used ? name_index_find(&names, e->to) : -1;
         struct static_tensor *t = at >= 0 ? of[at] : NULL;
+        used &= !(before && e->kind == ACCOUNT_TENSOR && !t);
         *(e->kind == ACCOUNT_TENSOR ? used ? &c->check->tensors_used : &c->check->tensors_ignored
                                     : used ? &c->check->keys_used : &c->check->keys_ignored) += 1;
         if (t && t->from) {

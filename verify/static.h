@@ -45,6 +45,7 @@ const char *static_state_word(enum static_state);      /* "exact", "fits", "dama
 struct static_source {
     struct model *model;        /* after the chain: GGUF's names and keys for a GGUF file, the source's own for safetensors */
     const struct account *account;
+    const char *const *before;  /* per tensor of `model`, its name before layers were pruned (prune.h); NULL: none were */
     struct key_pair keys;       /* what keys.h compares */
     const float *const *weight; /* per tensor of `model`, the importance of its columns; NULL: none */
 };
