@@ -31,6 +31,7 @@ static cJSON *tensor_json(const struct static_tensor *t)
     cJSON_AddItemToObject(item, "exact_blocks", json_whole(replay_exact(r)));
     cJSON_AddItemToObject(item, "exact_by_way_of_f16", json_whole(r->exact[ROAD_F16]));
     cJSON_AddItemToObject(item, "exact_by_way_of_bf16", json_whole(r->exact[ROAD_BF16]));
+    cJSON_AddItemToObject(item, "other_blocks", json_whole(r->blocks - replay_exact(r)));
     cJSON_AddItemToObject(item, "bad_blocks", json_whole(r->bad_blocks));
     cJSON_AddItemToObject(item, "bad_rows", json_whole(r->bad_rows));
     return item;

@@ -3,6 +3,7 @@
 #include "tools/verify_static.h"
 
 #include <limits.h>
+#include <stdint.h>
 
 static double ratio(double a, double b)
 {
@@ -40,7 +41,7 @@ size_t static_damaged_keys(const struct static_check *s)
 /* One row per encoding in the file: how many blocks are equal, and what the others err. */
 static void print_encodings(const struct static_check *s)
 {
-    printf("\n  type       tensors  equal blocks      nmse  largest error  error beside Bantam's\n");
+    printf("\n  type       tensors  equal blocks     others      nmse  largest error  error beside Bantam's\n");
     for (size_t k = 0; k < qtype_count(); k++) {
         struct replay_result all = {0};
         uint64_t exact = 0;
@@ -58,8 +59,8 @@ static void print_encodings(const struct static_check *s)
             all.most = r->most > all.most ? r->most : all.most;
         }
         if (n)
-            printf("  %-9s %8zu  %11.4g%%  %8.3g  %13.3g", qtype_at(k)->label, n, 100 * (double)exact / (double)(all.blocks ? all.blocks : 1),
-                   ratio(all.error, all.energy), all.most);
+            printf("  %-9s %8zu  %11.4g%%  %9ju  %8.3g  %13.3g", qtype_at(k)->label, n, 100 * (double)exact / (double)(all.blocks ? all.blocks : 1),
+                   (uintmax_t)(all.blocks - exact), ratio(all.error, all.energy), all.most);
         if (n && (all.ours > 0 || all.error == 0))
             printf("  %21.4f\n", all.error == all.ours ? 1 : all.error / all.ours);
         else if (n)
@@ -125,7 +126,7 @@ static void print_keys(const struct key_list *keys, bool damage, const char *tit
 
 static void print_few(const struct static_check *s)
 {
-    const char *title = "differs, and an encoder with other arithmetic would explain it";
+    const char *title = "differs in few blocks: an encoder with other arithmetic explains that, and damage as small could not be told from it";
 
     for (size_t i = 0; i < s->ntensors; i++)
         if (s->tensor[i].state == STATIC_FITS && s->tensor[i].finding) {
@@ -133,7 +134,7 @@ static void print_few(const struct static_check *s)
             title = NULL;
             printf("    tensor '");
             put(s->tensor[i].name);
-            printf("': ");
+            printf("' ");
             put(s->tensor[i].finding);
             putchar('\n');
         }

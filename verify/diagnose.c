@@ -285,10 +285,9 @@ const char *diagnose_few(const struct replay_pair *p, const struct replay_result
 
     if (!r->other_blocks || 2 * r->other_blocks > r->blocks)
         return NULL;
-    return arena_printf(a, "%" PRIu64 " of %" PRIu64 " blocks %s not equal, with no more error than %s explains; the first is weights %"
-                        PRIu64 " to %" PRIu64 " of row %" PRIu64 " (byte %" PRIu64 " of the file)", r->other_blocks, r->blocks,
-                        r->other_blocks == 1 ? "is" : "are",
-                        p->found->type->label, r->other_block.block * block, (r->other_block.block + 1) * block - 1, r->other_block.row,
+    return arena_printf(a, "differs from Bantam's encoder in %" PRIu64 " block%s of %" PRIu64 ", with no more error than %s explains; the first is "
+                        "weights %" PRIu64 " to %" PRIu64 " of row %" PRIu64 " (byte %" PRIu64 " of the file)", r->other_blocks,
+                        plural(r->other_blocks), r->blocks, p->found->type->label, r->other_block.block * block, (r->other_block.block + 1) * block - 1, r->other_block.row,
                         byte_of(p, &r->other_block));
 }
 

@@ -199,6 +199,48 @@ TEST(static_names_a_corrupted_block)
     }
 }
 
+/* One level of a q4_k block, a low nibble from byte 16 on, a step up or down: nearly as near to the weight, or much further from it. */
+static bool step(uint8_t *block, const float *x, bool near, const struct qtype *t)
+{
+    float y[256], z[256];
+
+    t->decode(block, y, 1);
+    for (int at = 16; at < t->nbytes; at++)
+        for (int by = -1; by <= 1; by += 2) {
+            int level = (block[at] & 15) + by, i = 0;
+            uint8_t kept = block[at];
+            if (level < 0 || level > 15)
+                continue;
+            block[at] = (uint8_t)((kept & 0xf0) | level);
+            t->decode(block, z, 1);
+            while (i < 255 && y[i] == z[i])
+                i++;
+            double off = fabs((double)x[i] - (double)z[i]) / fabs((double)x[i] - (double)y[i]);
+            if (near ? off > 1 && off < 1.3 : off > 4)
+                return true;
+            block[at] = kept;
+        }
+    return false;
+}
+
+TEST(static_tells_a_single_level_from_a_rounding)
+{
+    for (int near = 0; near < 2; near++) {
+        struct arena a = {0};
+        struct model *m = spoilt("q4_k"), *plain = spoilt(NULL);
+        const struct tensor *t = model_tensor(m, "blk.1.ffn_gate.weight");
+        uint8_t *block = (uint8_t *)tiny_data(m, t->name) + 300 * tensor_row_bytes(t);
+        CHECK(step(block, (const float *)tiny_data(plain, t->name) + 300 * 256, near, t->type));
+        struct static_check s = check(m, &a);
+        const struct static_tensor *found = named(&s, t->name);
+        CHECK(found && found->state == (near ? STATIC_FITS : STATIC_DAMAGED) && s.damaged == !near);
+        CHECK(found && found->finding && strstr(found->finding, near ? "differs from Bantam's encoder in 1 block of 512" : "1 block of 512"));
+        CHECK(found && strstr(found->finding, "row 300"));
+        model_close(plain);
+        arena_release(&a);
+    }
+}
+
 TEST(static_names_what_became_of_all_weights)
 {
     static const struct {
