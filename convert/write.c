@@ -243,15 +243,9 @@ static int write_chunks(struct writing *w, struct fail *f)
             struct fail mine = {0};
             if (i > __atomic_load_n(&w->failed_at, __ATOMIC_RELAXED))
                 continue;
-            if (write_chunk(w, i, &tmp, &mine) == 0) {
+            if (write_chunk(w, i, &tmp, &mine) == 0)
                 __atomic_add_fetch(&w->done, w->chunk[i].nbytes, __ATOMIC_RELAXED);
-            } else {
-                #pragma omp critical (write_failed)
-                if (i < w->failed_at) {
-                    *f = mine;
-                    __atomic_store_n(&w->failed_at, i, __ATOMIC_RELAXED);
-                }
-            }
+            fail_lowest(f, &w->failed_at, i, &mine);
             arena_reset(&tmp);
             tell_progress(w, false);
         }

@@ -84,3 +84,14 @@ int fail_hint(struct fail *f, const char *format, ...)
     va_end(ap);
     return -1;
 }
+
+void fail_lowest(struct fail *f, uint64_t *lowest, uint64_t i, const struct fail *mine)
+{
+    if (!failed(mine))
+        return;
+#pragma omp critical(lowest_failure)
+    if (i < *lowest) {
+        *f = *mine;
+        __atomic_store_n(lowest, i, __ATOMIC_RELAXED);
+    }
+}

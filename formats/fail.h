@@ -6,6 +6,7 @@
 #define BANTAM_FAIL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum fail_kind {
     FAIL_NONE,
@@ -31,6 +32,10 @@ int fail_errno(struct fail *f, const char *format, ...) __attribute__((format(pr
 /* Adds the file / the remedy to a failure that has none yet; harmless when there is no failure. Return -1. */
 int fail_in(struct fail *f, const char *path);
 int fail_hint(struct fail *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* In a loop that many threads share: *f becomes the failure of the lowest index, whatever the timing; *lowest starts as
+ * UINT64_MAX. Where `mine` is none nothing happens. */
+void fail_lowest(struct fail *f, uint64_t *lowest, uint64_t i, const struct fail *mine);
 
 static inline bool failed(const struct fail *f)
 {

@@ -22,13 +22,12 @@ void xxh3_text(char text[XXH3_TEXT], XXH128_hash_t h)
 struct hashing {
     struct meter meter;
     uint64_t done, total;
-    size_t lowest;              /* item that failed */
-    struct fail *f;
+    uint64_t lowest;            /* item that failed */
 };
 
-static void start(struct hashing *h, struct args *a, uint64_t total, struct fail *f)
+static void start(struct hashing *h, struct args *a, uint64_t total)
 {
-    *h = (struct hashing){ .total = total, .lowest = SIZE_MAX, .f = f };
+    *h = (struct hashing){ .total = total, .lowest = UINT64_MAX };
     meter_start(&h->meter, a, "hashing");
 }
 
@@ -40,15 +39,6 @@ static void count_bytes(void *ctx, uint64_t n)
     {
         h->done += n;
         meter_bytes(&h->meter, h->done, h->total);
-    }
-}
-
-static void note_failure(struct hashing *h, size_t i, const struct fail *mine)
-{
-    #pragma omp critical (hashing)
-    if (i < h->lowest) {
-        h->lowest = i;
-        *h->f = *mine;
     }
 }
 
@@ -81,7 +71,7 @@ XXH128_hash_t *hash_tensors(struct model *m, struct args *a, struct fail *f)
     XXH128_hash_t *hash = arena_array(&a->arena, XXH128_hash_t, m->ntensors);
     struct hashing h;
 
-    start(&h, a, amount_of(m, NULL).nbytes, f);
+    start(&h, a, amount_of(m, NULL).nbytes);
     #pragma omp parallel
     {
         struct arena tmp = {0};
@@ -90,13 +80,13 @@ XXH128_hash_t *hash_tensors(struct model *m, struct args *a, struct fail *f)
         for (size_t i = 0; i < m->ntensors; i++) {
             struct fail mine = {0};
 
-            if (hash_tensor(m, &m->tensor[i], &tmp, &h, &hash[i], &mine))
-                note_failure(&h, i, &mine);
+            hash_tensor(m, &m->tensor[i], &tmp, &h, &hash[i], &mine);
+            fail_lowest(f, &h.lowest, i, &mine);
         }
         arena_release(&tmp);
     }
     meter_end(&h.meter);
-    return h.lowest == SIZE_MAX ? hash : NULL;
+    return h.lowest == UINT64_MAX ? hash : NULL;
 }
 
 static int by_name(const void *a, const void *b)
@@ -137,16 +127,16 @@ char (*hash_paths(const char *const *path, size_t n, uint64_t nbytes, struct arg
     char (*hex)[SHA256_TEXT] = arena_array_of(&a->arena, n, sizeof *hex);
     struct hashing h;
 
-    start(&h, a, nbytes, f);
+    start(&h, a, nbytes);
     #pragma omp parallel for schedule(dynamic)
     for (size_t i = 0; i < n; i++) {
         struct fail mine = {0};
 
-        if (sha256_file(path[i], hex[i], count_bytes, &h, &mine))
-            note_failure(&h, i, &mine);
+        sha256_file(path[i], hex[i], count_bytes, &h, &mine);
+        fail_lowest(f, &h.lowest, i, &mine);
     }
     meter_end(&h.meter);
-    return h.lowest == SIZE_MAX ? hex : NULL;
+    return h.lowest == UINT64_MAX ? hex : NULL;
 }
 
 char (*hash_files(const struct model *m, struct args *a, struct fail *f))[SHA256_TEXT]

@@ -102,13 +102,8 @@ static int compare_tensor(struct model *a, struct model *b, struct tensor_differ
             struct fail mine = {0};
             uint64_t first = i * step;
 
-            if (compare_rows(a, b, d, first, rows - first < step ? rows - first : step, &p[i], &tmp, &mine)) {
-                #pragma omp critical
-                if (i < lowest) {
-                    lowest = i;
-                    *f = mine;
-                }
-            }
+            compare_rows(a, b, d, first, rows - first < step ? rows - first : step, &p[i], &tmp, &mine);
+            fail_lowest(f, &lowest, i, &mine);
             arena_reset(&tmp);
         }
         arena_release(&tmp);

@@ -63,11 +63,7 @@ static int look_at(struct health *h, struct model *m, const struct tensor *t, st
 
             if (x)
                 look(&part[i], x, count * tensor_row(t), first * tensor_row(t));
-            #pragma omp critical
-            if (!x && i < lowest) {
-                lowest = i;
-                *f = mine;
-            }
+            fail_lowest(f, &lowest, i, &mine);
             arena_reset(&tmp);
         }
         arena_release(&tmp);

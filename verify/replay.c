@@ -425,7 +425,7 @@ struct portion {
 
 static int compare_portion(struct portion *p, struct fail *f)
 {
-    size_t lowest = SIZE_MAX;
+    uint64_t lowest = UINT64_MAX;
 
 #pragma omp parallel
     {
@@ -434,22 +434,19 @@ static int compare_portion(struct portion *p, struct fail *f)
         for (size_t i = 0; i < p->n; i++) {
             const struct chunk *c = &p->chunk[i];
             struct fail mine = {0};
-            int bad = compare_chunk(p->expected, p->found, &p->pair[c->pair], c, &tmp, &p->result[i], &mine);
+            compare_chunk(p->expected, p->found, &p->pair[c->pair], c, &tmp, &p->result[i], &mine);
+            fail_lowest(f, &lowest, i, &mine);
             arena_reset(&tmp);
 #pragma omp critical(replay_progress)
             {
                 p->done += c->n * tensor_row_bytes(p->pair[c->pair].found);
-                if (bad && i < lowest) {
-                    lowest = i;
-                    *f = mine;
-                }
                 if (p->progress && p->progress->fn)
                     p->progress->fn(p->progress->ctx, p->done, p->total);
             }
         }
         arena_release(&tmp);
     }
-    return lowest == SIZE_MAX ? 0 : -1;
+    return lowest == UINT64_MAX ? 0 : -1;
 }
 
 /* A tensor whose rows each pass may still be worse as a whole than rounding explains. */

@@ -32,13 +32,8 @@ static int decode_all(struct model *m, const struct tensor *t, const int32_t *in
 #pragma omp for schedule(dynamic)
         for (uint64_t i = 0; i < n; i += some) {
             struct fail mine = {0};
-            if (decode_some(m, t, index, first + i, n - i < some ? n - i : some, out + i * width, &tmp, &mine) == 0)
-                continue;
-#pragma omp critical(lowest_failure)
-            if (i < lowest) {
-                lowest = i;
-                *f = mine;
-            }
+            decode_some(m, t, index, first + i, n - i < some ? n - i : some, out + i * width, &tmp, &mine);
+            fail_lowest(f, &lowest, i, &mine);
         }
         arena_release(&tmp);
     }
