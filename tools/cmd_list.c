@@ -1,11 +1,11 @@
 /* cmd_list.c - every model in every local store: name, size, type, license, and which are the same bytes. */
 #include "convert/recipe.h"
-#include "convert/rename.h"
 #include "formats/file.h"
 #include "formats/store.h"
 #include "formats/text.h"
 #include "tools/commands.h"
 #include "tools/report.h"
+#include "tools/report_license.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +16,7 @@ struct row {
     size_t nfiles;
     uint64_t nbytes;
     const char *type, *license, *problem;
+    enum verdict verdict;               /* on the license */
     const struct row *same_as;          /* an earlier row with the same bytes */
 };
 
@@ -38,21 +39,14 @@ static const char *type_of(const struct model *m)
     return label;
 }
 
-/* A directory says its license in its card, which is read where its family is known. */
-static const char *license_of(const struct model *m, struct arena *a)
+/* What is determined, otherwise what is declared. */
+static void read_license(struct row *r, const struct model *m, struct arena *a)
 {
-    struct rename_options options = { .no_vocabulary = true, .rounded = true };
-    struct fail unknown = {0};
-    struct model *canonical;
-    const char *id = meta_str(&m->meta, "general.license", NULL);
+    struct licensing l;
 
-    if (id || !m->dir)
-        return id ? arena_strdup(a, id) : NULL;
-    canonical = model_rename(model_open(m->path, &unknown), &options, NULL, NULL, &unknown);
-    id = canonical ? meta_str(&canonical->meta, "general.license", NULL) : NULL;
-    id = id ? arena_strdup(a, id) : NULL;
-    model_close(canonical);
-    return id;
+    license_of_model(m, r->item->name, meta_str(&m->meta, "general.name", NULL), &l, a);
+    r->verdict = l.verdict;
+    r->license = l.license ? l.license->id : l.declared ? arena_strdup(a, l.declared) : NULL;
 }
 
 static void fill(struct row *r, struct arena *a)
@@ -70,7 +64,7 @@ static void fill(struct row *r, struct arena *a)
         r->nbytes += m->file[i].nbytes;
     }
     r->type = type_of(m);
-    r->license = license_of(m, a);
+    read_license(r, m, a);
     model_close(m);
 }
 
@@ -145,6 +139,7 @@ static cJSON *rows_json(const struct row *row, size_t n)
         cJSON_AddItemToObject(item, "bytes", json_whole(row[i].nbytes));
         json_add_text(item, "type", row[i].type);
         json_add_text(item, "license", row[i].license);
+        json_add_text(item, "license_verdict", row[i].file ? verdict_word(row[i].verdict) : NULL);
         json_add_text(item, "sha256", row[i].item->sha256);
         json_add_text(item, "same_as", row[i].same_as ? row[i].same_as->item->name : NULL);
         json_add_text(item, "problem", row[i].problem);
@@ -165,7 +160,7 @@ static void print_row(const struct row *r, int width)
         printf(" %10s  ", size_text(size, r->nbytes));
         print_cell(r->type ? r->type : "-", 8);
         putchar(' ');
-        print_last(r->license ? r->license : "not said", 18);
+        print_last(r->verdict == VERDICT_ALTERED || r->verdict == VERDICT_CONFLICT ? verdict_word(r->verdict) : r->license ? r->license : "not said", 18);
     }
     putchar('\n');
     if (r->same_as)
