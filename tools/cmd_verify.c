@@ -37,62 +37,109 @@ static void print_forecast(FILE *to, const struct forecast *g)
             size_text(disk, g->disk_nbytes));
 }
 
+/* What models are to do: read a text, and answer questions if there are any. */
+struct work {
+    struct args *args;
+    const struct score_models *models;
+    struct measured text;
+    struct score_input in;
+    struct score_options how;
+    struct questions questions;
+    struct choices choices;
+    struct choices_options ask;
+};
+
+static int read_questions(struct work *w, const struct vocab *v, struct fail *f)
+{
+    struct args *a = w->args;
+    struct model **model = arena_array(&a->arena, struct model *, w->models->n + 1);
+
+    model[0] = w->models->original;
+    memcpy(model + 1, w->models->candidate, w->models->n * sizeof *model);
+    w->ask = (struct choices_options){ .shots = a->shots, .has_shots = a->has_shots, .memory = a->memory, .beside = w->how.beside };
+    if (questions_read(&w->questions, a->choices, &a->arena, f) != 0)
+        return -1;
+    if (choices_check(&w->questions, &w->ask, f) != 0)
+        return fail_in(f, a->choices);
+    return choices_plan(&w->choices, &w->questions, model, w->models->n + 1, v, &w->ask, &a->arena, f);
+}
+
+/* Everything is read, and refused if need be, before any long work. */
+static int read_all(struct work *w, const struct vocab *v, struct fail *f)
+{
+    struct args *a = w->args;
+
+    w->how = options_of(a, w->models);
+    if (score_check(w->models, f) != 0 || (a->choices && read_questions(w, v, f) != 0))
+        return -1;
+    return texts_read(&w->text.texts, a->text, &a->arena, f) != 0 ||
+           texts_input(&w->in, &w->text.categories, &w->text.texts, v, &w->how, &a->arena, f) != 0 ? -1 : 0;
+}
+
+static int forecast(const struct work *w, struct forecast *g, struct fail *f)
+{
+    struct forecast more;
+
+    if (forecast_score(w->models, &w->in, &w->how, g, f) != 0 || (w->args->choices && forecast_choices(&w->choices, &w->ask, &more, f) != 0))
+        return -1;
+    if (w->args->choices)
+        forecast_add(g, &more);
+    return 0;
+}
+
 /* People are told before a long run what it takes, and before a short one if they watch. */
-static int tell_forecast(struct args *a, const struct meter *m, const struct score_models *models, const struct score_input *in,
-                         const struct score_options *options, struct fail *f)
+static int tell_forecast(const struct work *w, const struct meter *m, struct fail *f)
 {
     enum { LONG_SECONDS = 60 };
     struct forecast g;
 
-    if (a->quiet)
+    if (w->args->quiet)
         return 0;
-    if (forecast_score(models, in, options, &g, f) != 0)
+    if (forecast(w, &g, f) != 0)
         return -1;
     if (m->on || g.seconds >= LONG_SECONDS)
         print_forecast(stderr, &g);
     return 0;
 }
 
-/* Reads the text and runs the models over it. */
-static int measure(struct args *a, const struct score_models *models, const struct vocab *v, const char *what, struct measured *text,
-                   struct score *s, struct fail *f)
+/* All models answer the questions, and then read the text; what the answers were is kept till the end of both. */
+static int measure(struct work *w, const char *what, struct score *s, struct fail *f)
 {
     struct meter meter;
-    struct score_options options = options_of(a, models);
-    struct score_input in;
     int bad;
 
-    if (texts_read(&text->texts, a->text, &a->arena, f) != 0 || texts_input(&in, &text->categories, &text->texts, v, &options, &a->arena, f) != 0)
-        return -1;
-    meter_start(&meter, a, what);
-    options.progress = meter_steps;
-    options.ctx = &meter;
-    if (tell_forecast(a, &meter, models, &in, &options, f) != 0)
-        return -1;
-    bad = score_run(models, &in, &options, &a->arena, s, f);
+    meter_start(&meter, w->args, what);
+    w->how.progress = w->ask.progress = meter_steps;
+    w->how.ctx = w->ask.ctx = &meter;
+    bad = tell_forecast(w, &meter, f) != 0 || (w->args->choices && choices_run(&w->choices, &w->ask, &w->args->arena, f) != 0) ||
+          score_run(w->models, &w->in, &w->how, &w->args->arena, s, f) != 0;
     meter_end(&meter);
-    return bad;
+    choices_close(&w->choices, bad && f->kind == FAIL_SYSTEM);
+    s->seconds += w->choices.seconds;
+    s->resumed |= w->choices.resumed;
+    s->spilled_nbytes = s->spilled_nbytes > w->choices.spilled_nbytes ? s->spilled_nbytes : w->choices.spilled_nbytes;
+    return bad ? -1 : 0;
 }
 
 /* --dry-run. */
-static int plan(struct args *a, const struct score_models *models, const struct vocab *v, struct fail *f)
+static int plan(const struct work *w, struct fail *f)
 {
-    struct score_options options = options_of(a, models);
-    struct measured text;
-    struct score_input in;
     struct forecast g;
     cJSON *root;
 
-    if (texts_read(&text.texts, a->text, &a->arena, f) != 0 || texts_input(&in, &text.categories, &text.texts, v, &options, &a->arena, f) != 0 ||
-        forecast_score(models, &in, &options, &g, f) != 0)
+    if (forecast(w, &g, f) != 0)
         return -1;
-    if (!a->json) {
+    if (!w->args->json) {
         print_forecast(stdout, &g);
         return stdout_done(f);
     }
     root = cJSON_CreateObject();
-    cJSON_AddItemToObject(root, "tokens", json_whole(in.n));
-    cJSON_AddItemToObject(root, "chunks", json_whole(in.nchunks));
+    cJSON_AddItemToObject(root, "tokens", json_whole(w->in.n));
+    cJSON_AddItemToObject(root, "chunks", json_whole(w->in.nchunks));
+    if (w->args->choices) {
+        cJSON_AddItemToObject(root, "questions", json_whole(w->choices.asked));
+        cJSON_AddItemToObject(root, "question_tokens", json_whole(w->choices.tokens));
+    }
     cJSON_AddNumberToObject(root, "seconds", g.seconds);
     cJSON_AddItemToObject(root, "memory_bytes", json_whole(g.memory_nbytes));
     cJSON_AddItemToObject(root, "disk_bytes", json_whole(g.disk_nbytes));
@@ -100,30 +147,6 @@ static int plan(struct args *a, const struct score_models *models, const struct 
 }
 
 /* ---- verify ---- */
-
-static int read_questions(struct args *a, struct questions *q, struct fail *f)
-{
-    if (questions_read(q, a->choices, &a->arena, f) != 0)
-        return -1;
-    return choices_check(q, &(struct choices_options){ .shots = a->shots, .has_shots = a->has_shots }, f) != 0 ? fail_in(f, a->choices) : 0;
-}
-
-/* All models answer the questions, one after another. */
-static int ask(struct args *a, const struct score_models *models, const struct vocab *v, const struct questions *q, struct choices *c,
-               struct fail *f)
-{
-    struct meter meter;
-    struct choices_options options = { .shots = a->shots, .has_shots = a->has_shots, .progress = meter_steps, .ctx = &meter };
-    struct model **model = arena_array(&a->arena, struct model *, models->n + 1);
-    int bad;
-
-    model[0] = models->original;
-    memcpy(model + 1, models->candidate, models->n * sizeof *model);
-    meter_start(&meter, a, "asking");
-    bad = choices_ask(c, q, model, models->n + 1, v, &options, &a->arena, f);
-    meter_end(&meter);
-    return bad;
-}
 
 static int show(const struct verify_result *r, struct fail *f)
 {
@@ -140,18 +163,15 @@ static int show(const struct verify_result *r, struct fail *f)
 static int verify(struct args *a, const struct score_models *models, struct vocab *found, struct fail *f)
 {
     struct score s = {0};
-    struct measured text;
-    struct questions questions;
-    struct choices choices = {0};
-    struct verify_result result = { .args = a, .models = models, .score = &s, .text = &text };
+    struct work w = { .args = a, .models = models };
+    struct verify_result result = { .args = a, .models = models, .score = &s, .text = &w.text, .choices = a->choices ? &w.choices : NULL };
     struct vocab *v = canonical_vocab(models->original, found, f);
 
-    result.choices = a->choices ? &choices : NULL;
-    if (v && a->dry_run)
-        return plan(a, models, v, f);
-    if (!v || (a->choices && read_questions(a, &questions, f) != 0) || measure(a, models, v, "verifying", &text, &s, f) != 0)
+    if (!v || read_all(&w, v, f) != 0)
         return -1;
-    if (a->choices && ask(a, models, v, &questions, &choices, f) != 0)
+    if (a->dry_run)
+        return plan(&w, f);
+    if (measure(&w, "verifying", &s, f) != 0)
         return -1;
     result.confidence = groups_by_confidence(s.token, s.tokens, &a->arena);
     return show(&result, f) != 0 ? -1 : verify_limits(&result, f);
@@ -215,18 +235,20 @@ static int perplexity(struct args *a, struct model *m, struct vocab *found, stru
 {
     struct score_models models = { .original = m };
     struct score s = {0};
-    struct measured text;
+    struct work w = { .args = a, .models = &models };
     struct vocab *v = canonical_vocab(m, found, f);
 
-    if (v && a->dry_run)
-        return plan(a, &models, v, f);
-    if (!v || measure(a, &models, v, "measuring", &text, &s, f) != 0)
+    if (!v || read_all(&w, v, f) != 0)
+        return -1;
+    if (a->dry_run)
+        return plan(&w, f);
+    if (measure(&w, "measuring", &s, f) != 0)
         return -1;
     if (a->json)
-        return json_print(perplexity_json(&s, &text), f);
+        return json_print(perplexity_json(&s, &w.text), f);
     if (a->quiet)
         return 0;
-    perplexity_print(a->operand.item[0], &s, &text);
+    perplexity_print(a->operand.item[0], &s, &w.text);
     return stdout_done(f);
 }
 

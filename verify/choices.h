@@ -32,6 +32,9 @@ enum { SHOTS_DEFAULT = 5 };
 struct choices_options {
     size_t shots;               /* worked examples before each question, if `has_shots`; else SHOTS_DEFAULT where there are any */
     bool has_shots;
+    uint64_t memory;            /* bytes to get by with; 0: budget_default() */
+    const char *beside;         /* what a killed run has found out is kept in a file whose name begins so, and the next one goes on with it;
+                                 * hidden states that do not fit too; NULL: nothing is kept */
     void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);       /* may be NULL */
     void *ctx;
 };
@@ -50,17 +53,53 @@ struct choices {
     bool *left_out;             /* too long even without any: counts nowhere */
     size_t asked;               /* questions not left out */
     size_t most_shots, context; /* context: the model's; 0: unknown */
+    struct model *const *model;
     size_t nmodels;
     struct picks (*said)[RULES];        /* of each model */
+    size_t tokens, written_out;         /* that pass each model; as many as all prompts with their options, one by one, would be */
+    uint64_t spilled_nbytes;            /* of hidden states in a file; 0: they were in memory */
+    bool resumed;
+    double seconds;
+
+    struct packs *packs;                /* the tokens */
+    struct choices_sizes *sizes;
+    struct states *states;
+};
+
+/* How the work is cut: private, and for forecasts. */
+struct choices_sizes {
+    size_t token_nbytes;                /* what a token needs while it passes a layer of the model that needs most */
+    size_t width, vocabulary;           /* the largest */
+    size_t *layers;                     /* of each model */
+    size_t round_most;                  /* tokens that wait between two layers together, at least one tree */
+    size_t nrounds, groups, group;      /* in the largest round: trees, and tokens of a tree */
+};
+
+/* A round: trees [first, first + n), the largest of which has `context` tokens. */
+struct choices_round {
+    size_t first, n, context;
 };
 
 /* FAIL_INPUT: a subject has fewer worked examples than `shots`. Cheap, for before any long work. */
 int choices_check(const struct questions *, const struct choices_options *, struct fail *f);
 
-/* Puts the questions to n models with the vocabulary v, the first of which is the original and says how long a prompt may be. Arrays
- * hang on `a`. FAIL_INPUT: what choices_check() refuses; every prompt too long; what stream_open() refuses. */
-int choices_ask(struct choices *, const struct questions *, struct model *const *model, size_t n, const struct vocab *v,
-                const struct choices_options *, struct arena *a, struct fail *f);
+/* The questions as tokens for n models with the vocabulary v, the first of which is the original and says how long a prompt may be.
+ * Questions and models are borrowed, arrays hang on `a`. Tokens that sequences have in common at the beginning pass the network once:
+ * packs.h. FAIL_INPUT: what choices_check() refuses; every prompt too long; what stream_open() refuses. */
+int choices_plan(struct choices *, const struct questions *, struct model *const *model, size_t n, const struct vocab *v,
+                 const struct choices_options *, struct arena *a, struct fail *f);
+
+/* Puts them to the models, with the same options. Log-likelihoods of short options differ from those of single sequences by the
+ * rounding of float32 sums, and depend on no number of threads. Trees go through a layer together, round after round, model after model. */
+int choices_run(struct choices *, const struct choices_options *, struct arena *a, struct fail *f);
+
+/* What was found out lies beside the candidate until then, if the run was a long one; `keep`: for the next run. */
+void choices_close(struct choices *, bool keep);
+
+/* For asking.c and forecasts: the round that begins with tree `first`; hidden states of the largest; picks from log-likelihoods. */
+struct choices_round choices_round(const struct choices *, size_t first);
+uint64_t choices_states_nbytes(const struct choices *);
+void choices_pick(struct choices *);
 
 /* ---- counting ---- */
 

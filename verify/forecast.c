@@ -4,6 +4,7 @@
 #include "formats/usage.h"
 
 #include "verify/budget.h"
+#include "verify/packs.h"
 #include "verify/rows.h"
 #include "verify/stream.h"
 
@@ -82,11 +83,10 @@ static int calibrate(struct costs *c, struct stream *s, struct fail *f)
     return 0;
 }
 
-/* All layers of a model for all tokens. */
-static double layers_seconds(const struct costs *c, const struct stream *s)
+/* All layers of a model for all tokens, each of which sees so many on average, in so many groups. */
+static double layers_seconds(const struct costs *c, const struct stream *s, double tokens, double groups, double seen)
 {
-    double tokens = (double)(s->nchunks * s->context), groups = (double)stream_groups(s, s->group), threads = omp_get_max_threads();
-    double seen = (double)s->context / 2 + 64, heads = (double)s->attention.heads;
+    double threads = omp_get_max_threads(), heads = (double)s->attention.heads;
     double attention = 2 * seen * heads * (double)(s->attention.key + s->attention.value) * c->per_flop * (s->options.fast ? 3.5 : 1.8) +
                        seen * heads * 1.2e-9 / threads;
     double rest = ((double)s->length[WIDTH] * 20 + (double)s->length[HIDDEN] * 3) * 0.4e-9 / threads;
@@ -112,7 +112,8 @@ static int add_model(struct forecast *g, struct stream *s, const struct score_in
     if (calibrate(&c, s, f) != 0)
         return -1;
     batch = batch < 1 ? 1 : batch < most ? batch : most;
-    g->seconds += layers_seconds(&c, s) + logits_seconds(&c, s, in->n, batch);
+    g->seconds += layers_seconds(&c, s, (double)(s->nchunks * s->context), (double)stream_groups(s, s->group), (double)s->context / 2 + 64) +
+                  logits_seconds(&c, s, in->n, batch);
     states = (uint64_t)s->nchunks * s->context * s->length[WIDTH] * sizeof(float);
     work = group * stream_temporaries(s) * sizeof(float) + (s->options.fast ? group * s->length[HIDDEN] * 2 : s->slab_nbytes);
     logits = (several ? 2 : 1) * batch * row + (s->options.fast ? 0 : s->slab_nbytes);
@@ -146,4 +147,73 @@ int forecast_score(const struct score_models *models, const struct score_input *
     }
     g->memory_nbytes += peak_nbytes() + in->n * (sizeof(struct token_said) + models->n * sizeof(struct token_loss));
     return bad ? -1 : 0;
+}
+
+/* ---- questions ---- */
+
+/* Of all trees: for how many tokens logits are wanted, and how many a token sees, scores that nobody looks at included. */
+static void count_questions(const struct choices *c, double *wanted, double *seen)
+{
+    *wanted = *seen = 0;
+    for (size_t i = 0; i < c->packs->n; i++) {
+        const struct tree *t = &c->packs->tree[i];
+        const struct terms *terms = &c->packs->terms[i];
+        for (size_t k = 0; k < terms->n; k++)
+            *wanted += k == 0 || terms->item[k].at != terms->item[k - 1].at;
+        for (size_t k = 0; k < t->n; k++)
+            *seen += t->position[k] + 64;
+    }
+    *seen /= (double)c->tokens;
+}
+
+/* A model is opened for a tree of the largest size, to be multiplied with a piece of it. */
+static int add_asked(struct forecast *g, const struct choices *c, size_t model, const struct budget *b, double wanted, double seen,
+                     struct fail *f)
+{
+    struct arena tmp = {0};
+    int32_t *token = arena_array(&tmp, int32_t, c->sizes->group);
+    struct stream_options how = { .work_nbytes = b->work };
+    struct stream *s = stream_open(c->model[model], token, 1, c->sizes->group, &how, f);
+    struct costs costs = {0};
+    int bad = s ? 0 : -1;
+
+    if (s)
+        count_layer(&costs, s, s->layer);
+    if (!bad && (bad = calibrate(&costs, s, f)) == 0) {
+        size_t row = s->vocabulary * sizeof(float), batch = b->logits / row;
+        double rounds = (double)c->sizes->nrounds;
+        uint64_t work = c->sizes->group * c->sizes->token_nbytes + s->slab_nbytes, logits;
+        batch = batch < 1 ? 1 : batch;
+        batch = (double)batch > wanted / rounds ? (size_t)ceil(wanted / rounds) : batch;
+        g->seconds += layers_seconds(&costs, s, (double)c->tokens, (double)c->packs->n, seen) + logits_seconds(&costs, s, (size_t)wanted, batch);
+        logits = batch * row + s->slab_nbytes;
+        g->memory_nbytes = g->memory_nbytes > work ? g->memory_nbytes : work;
+        g->memory_nbytes = g->memory_nbytes > logits ? g->memory_nbytes : logits;
+    }
+    stream_close(s);
+    arena_release(&tmp);
+    return bad;
+}
+
+int forecast_choices(const struct choices *c, const struct choices_options *o, struct forecast *g, struct fail *f)
+{
+    struct budget b = budget_of(o->memory);
+    uint64_t states = choices_states_nbytes(c);
+    double wanted, seen;
+
+    *g = (struct forecast){0};
+    count_questions(c, &wanted, &seen);
+    for (size_t m = 0; m < c->nmodels; m++)
+        if (add_asked(g, c, m, &b, wanted, seen, f) != 0)
+            return -1;
+    *(states > b.states ? &g->disk_nbytes : &g->memory_nbytes) += states;
+    g->memory_nbytes += peak_nbytes();
+    return 0;
+}
+
+void forecast_add(struct forecast *g, const struct forecast *more)
+{
+    g->seconds += more->seconds;
+    g->memory_nbytes = g->memory_nbytes > more->memory_nbytes ? g->memory_nbytes : more->memory_nbytes;
+    g->disk_nbytes = g->disk_nbytes > more->disk_nbytes ? g->disk_nbytes : more->disk_nbytes;
 }

@@ -5,12 +5,18 @@
 
 #include <string.h>
 
-/* The same positions for every chunk. */
-static int add_positions(struct stream *s, float *x, size_t n, struct fail *f)
+/* The same positions for every chunk, or each token's own in a tree. */
+static int add_positions(struct stream *s, const struct tree *tree, float *x, size_t n, struct fail *f)
 {
     size_t width = s->length[WIDTH];
     float *positions = stream_buffer(s, s->context, width);
 
+    if (tree) {
+        if (rows_gather(s->model, s->positions.w, tree->position, n, positions, f) != 0)
+            return -1;
+        op_add(x, positions, NULL, n, width);
+        return 0;
+    }
     if (rows_decode(s->model, s->positions.w, 0, s->context, positions, f) != 0)
         return -1;
     for (size_t token = 0; token < n; token += s->context)
@@ -18,16 +24,18 @@ static int add_positions(struct stream *s, float *x, size_t n, struct fail *f)
     return 0;
 }
 
-/* The chunks that pass a layer together, and their tokens. */
+/* The chunks that pass a layer together, and their tokens; one chunk, if it is a tree. */
 struct span {
     size_t index, first, n;
+    const struct tree *tree;
 };
 
 static struct span group_at(const struct stream *s, size_t index)
 {
+    const struct tree *tree = s->options.tree ? &s->options.tree[index] : NULL;
     size_t chunk = index * s->group, chunks = s->nchunks - chunk < s->group ? s->nchunks - chunk : s->group;
 
-    return (struct span){ .index = index, .first = chunk * s->context, .n = chunks * s->context };
+    return (struct span){ .index = index, .first = chunk * s->context, .n = tree ? tree->n : chunks * s->context, .tree = tree };
 }
 
 static int embed_group(struct stream *s, struct span g, struct fail *f)
@@ -39,9 +47,9 @@ static int embed_group(struct stream *s, struct span g, struct fail *f)
         return -1;
     if (s->embedding_scale != 1)
         op_scale(x, g.n, width, &s->embedding_scale, 1);
-    if ((s->positions.w && add_positions(s, x, g.n, f) != 0) || stream_norm(s, &s->embedding_norm, x, g.n, x, f) != 0)
+    if ((s->positions.w && add_positions(s, g.tree, x, g.n, f) != 0) || stream_norm(s, &s->embedding_norm, x, g.n, x, f) != 0)
         return -1;
-    return states_put(s->states, s->index, g.index, 1, x, g.n * width, f);
+    return states_put(s->states, s->index, g.index, s->options.before + 1, x, g.n * width, f);
 }
 
 int stream_embed(struct stream *s, struct fail *f)
@@ -49,7 +57,7 @@ int stream_embed(struct stream *s, struct fail *f)
     int bad = stream_own_states(s, f);
 
     for (size_t i = 0; i < stream_groups(s, s->group) && !bad; i++) {
-        if (states_passed(s->states, s->index, i) == 0)
+        if (states_passed(s->states, s->index, i) <= s->options.before)
             bad = embed_group(s, group_at(s, i), f);
         arena_reset(&s->space->input);
         arena_reset(&s->space->work);
@@ -69,12 +77,26 @@ static bool has_window(const struct stream *s, const struct layer *l)
     return s->window && (!period || index % period < period - 1);
 }
 
+/* What `table` has for each position, `width` numbers: of a chunk as it stands, of a tree for each of its tokens. */
+static const float *at_positions(struct stream *s, const float *table, size_t width, struct span g)
+{
+    float *own;
+
+    if (!g.tree || !table)
+        return table;
+    own = stream_buffer(s, g.n, width);
+    op_gather(table, g.tree->position, g.n, width, own);
+    return own;
+}
+
 /* x += Wo attention(rope(Wq norm(x)), rope(Wk norm(x)), Wv norm(x)), where some families norm heads and sums */
-static int attention_block(struct stream *s, const struct layer *l, float *x, size_t n, struct fail *f)
+static int attention_block(struct stream *s, const struct layer *l, float *x, struct span g, struct fail *f)
 {
     struct attention inner = s->attention;
     const struct attention *a = &inner;
-    const float *table = has_window(s, l) ? s->window_rope_table : s->rope_table;
+    size_t n = g.n, period = g.tree ? g.n : s->context;
+    const float *table = at_positions(s, has_window(s, l) ? s->window_rope_table : s->rope_table, s->rope.rot, g);
+    const float *temperature = at_positions(s, s->temperature, 1, g);
     float *y = stream_buffer(s, n, s->length[WIDTH]), *mixed = stream_buffer(s, n, s->length[MIXED]);
     float *q = stream_buffer(s, n, s->length[QUERY]), *k = stream_buffer(s, n, s->length[KEY]), *v = stream_buffer(s, n, s->length[VALUE]);
 
@@ -89,11 +111,14 @@ static int attention_block(struct stream *s, const struct layer *l, float *x, si
     if (stream_norm(s, &l->q_norm, q, n * a->heads, q, f) != 0 || stream_norm(s, &l->k_norm, k, n * a->kv_heads, k, f) != 0)
         return -1;
     inner.window = has_window(s, l) ? s->window : 0;
-    op_rope(s->block.rope, table, s->rope.rot, s->context, q, n, a->heads, a->key);
-    op_rope(s->block.rope, table, s->rope.rot, s->context, k, n, a->kv_heads, a->key);
-    if (s->temperature)
-        op_scale(q, n, s->length[QUERY], s->temperature, s->context);
-    op_attention(a, q, k, v, n, mixed);
+    op_rope(s->block.rope, table, s->rope.rot, period, q, n, a->heads, a->key);
+    op_rope(s->block.rope, table, s->rope.rot, period, k, n, a->kv_heads, a->key);
+    if (temperature)
+        op_scale(q, n, s->length[QUERY], temperature, period);
+    if (g.tree)
+        op_attention_tree(a, g.tree, q, k, v, mixed);
+    else
+        op_attention(a, q, k, v, n, mixed);
     if (stream_product(s, &l->o, mixed, n, y, f) != 0 || stream_norm(s, &l->attn_post_norm, y, n, y, f) != 0)
         return -1;
     op_add(x, y, NULL, n, s->length[WIDTH]);
@@ -120,14 +145,15 @@ static int mlp_of_needed(struct stream *s, const struct layer *l, const float *i
 }
 
 /* Both halves of a layer for n tokens that pass it together. */
-static int through_layer(struct stream *s, const struct layer *l, float *x, size_t n, struct fail *f)
+static int through_layer(struct stream *s, const struct layer *l, float *x, struct span g, struct fail *f)
 {
+    size_t n = g.n;
     const float *in = x;            /* what the mlp reads */
     bool last = l == &s->layer[s->layers - 1];      /* an observer is shown whole chunks, or several halves */
 
     if (s->block.has & HAS_PARALLEL_MLP)
         in = memcpy(stream_buffer(s, n, s->length[WIDTH]), x, n * s->length[WIDTH] * sizeof *x);
-    if (attention_block(s, l, x, n, f) != 0)
+    if (attention_block(s, l, x, g, f) != 0)
         return -1;
     if (in == x)
         arena_reset(&s->space->work);
@@ -139,13 +165,13 @@ static int layer_group(struct stream *s, size_t layer, struct span g, struct fai
     size_t numbers = g.n * s->length[WIDTH];
     float *x = states_get(s->states, s->index, g.index, 0, numbers, &s->space->input, f);
 
-    if (!x || through_layer(s, &s->layer[layer], x, g.n, f) != 0)
+    if (!x || through_layer(s, &s->layer[layer], x, g, f) != 0)
         return -1;
     if (!op_finite(x, numbers))
         return fail(f, FAIL_INPUT, "the hidden state behind layer %zu ('blk.%zu') is not finite", layer, layer);
     if (g.index == 0 && s->options.passed && s->options.passed(s->options.ctx, x, f) != 0)
         return -1;
-    return states_put(s->states, s->index, g.index, layer + 2, x, numbers, f);
+    return states_put(s->states, s->index, g.index, s->options.before + layer + 2, x, numbers, f);
 }
 
 int stream_layer(struct stream *s, size_t layer, struct fail *f)
@@ -154,7 +180,7 @@ int stream_layer(struct stream *s, size_t layer, struct fail *f)
 
     for (size_t i = 0; i < stream_groups(s, s->group) && !bad; i++) {
         struct span g = group_at(s, i);
-        if (states_passed(s->states, s->index, i) < layer + 2)
+        if (states_passed(s->states, s->index, i) < s->options.before + layer + 2)
             bad = layer_group(s, layer, g, f);
         arena_reset(&s->space->input);
         arena_reset(&s->space->work);

@@ -16,6 +16,7 @@
 #include "formats/model.h"
 
 struct stream;
+struct tree;
 
 /* Memory of one call, kept for the next: streams that take turns may share one. Released by workspace_release(). */
 struct workspace {
@@ -38,6 +39,8 @@ struct stream_options {
     void *ctx;
     bool fast;              /* products with bfloat16 and quantized weights through the CPU's bfloat16 units, if it has them: bf16.h */
     struct workspace *space;                /* NULL: its own, released after each call */
+    const struct tree *tree;                /* of each chunk: its tokens are not one sequence but a tree of them, tree[k].n of `context`; NULL: sequences */
+    size_t before;          /* steps that groups of the states may have behind them already: streams that had the same place */
     size_t needed_from;     /* behind the last layer, the states of each chunk before this position are not looked at */
     size_t work_nbytes;     /* for decoded weights and the temporaries of a group, as far as one chunk and one panel allow; 0: enough */
 };

@@ -92,8 +92,8 @@ static void read_temperature(struct stream *s)
 
     if (beta == 0 || !isfinite(beta))
         return;
-    s->temperature = arena_array(&s->arena, float, s->context);
-    for (size_t p = 0; p < s->context; p++)
+    s->temperature = arena_array(&s->arena, float, s->longest);
+    for (size_t p = 0; p < s->longest; p++)
         s->temperature[p] = (float)(1 + beta * log(1 + floor((double)p / s->rope.original_context)));
 }
 
@@ -114,7 +114,7 @@ static double magnitude(struct stream *s, const struct rope *r)
 static double dynamic_base(struct stream *s, const struct rope *r)
 {
     double factor = meta_f64(&s->model->hints, key_of(s, "rope.scaling.dynamic_factor"), 0);
-    double over = (double)s->context / number(s, "context_length", (double)s->context), rot = (double)r->rot;
+    double over = (double)s->longest / number(s, "context_length", (double)s->longest), rot = (double)r->rot;
 
     return factor > 0 && over > 1 && rot > 2 ? r->base * pow(factor * over - (factor - 1), rot / (rot - 2)) : r->base;
 }
@@ -132,7 +132,7 @@ static int read_rope(struct stream *s, struct fail *f)
     r->base = dynamic_base(s, r);
     r->factor = strcmp(type, "none") == 0 ? 1 : number(s, "rope.scaling.factor", number(s, "rope.scale_linear", 1));
     r->factor = r->factor == 0 ? 1 : r->factor;         /* GGUF's 0: no scaling */
-    r->original_context = number(s, "rope.scaling.original_context_length", number(s, "context_length", (double)s->context));
+    r->original_context = number(s, "rope.scaling.original_context_length", number(s, "context_length", (double)s->longest));
     r->beta_fast = number(s, "rope.scaling.yarn_beta_fast", 32);
     r->beta_slow = number(s, "rope.scaling.yarn_beta_slow", 1);
     r->yarn = strcmp(type, "yarn") == 0;

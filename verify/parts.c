@@ -138,8 +138,8 @@ static int find_embedding_parts(struct stream *s, struct fail *f)
         return -1;
     if (!(s->block.has & HAS_POSITIONS))
         return 0;
-    if (t && tensor_rows(t) < s->context)
-        return fail(f, FAIL_INPUT, "a context of %zu tokens is longer than the %" PRIu64 " positions of '%s'", s->context,
+    if (t && tensor_rows(t) < s->longest)
+        return fail(f, FAIL_INPUT, "a context of %zu tokens is longer than the %" PRIu64 " positions of '%s'", s->longest,
                     tensor_rows(t), t->name);
     return find_affine(s, "position_embd", t ? tensor_rows(t) : 1, width, 0, &s->positions, f);
 }
@@ -164,7 +164,7 @@ static int find_ends(struct stream *s, struct fail *f)
 static int build_rope(struct stream *s, struct fail *f)
 {
     const char *name = model_tensor(s->model, "rope_freqs.weight") ? "rope_freqs.weight"
-                       : (double)s->context > s->rope.original_context ? "rope_factors_long.weight" : "rope_factors_short.weight";
+                       : (double)s->longest > s->rope.original_context ? "rope_factors_long.weight" : "rope_factors_short.weight";
     const struct tensor *t;
 
     if (s->block.rope == ROPE_NONE)
@@ -177,11 +177,11 @@ static int build_rope(struct stream *s, struct fail *f)
         if (!(s->rope.factors[i] > 0 && isfinite(s->rope.factors[i])))
             return fail(f, FAIL_INPUT, "tensor '%s' holds %g at %zu, which is no factor of a frequency", name,
                         (double)s->rope.factors[i], i);
-    s->rope_table = arena_array(&s->arena, float, s->context * s->rope.rot);
-    op_rope_table(&s->rope, s->context, s->rope_table);
+    s->rope_table = arena_array(&s->arena, float, s->longest * s->rope.rot);
+    op_rope_table(&s->rope, s->longest, s->rope_table);
     s->window_rope.factors = s->rope.factors;
-    s->window_rope_table = arena_array(&s->arena, float, s->context * s->rope.rot);
-    op_rope_table(&s->window_rope, s->context, s->window_rope_table);
+    s->window_rope_table = arena_array(&s->arena, float, s->longest * s->rope.rot);
+    op_rope_table(&s->window_rope, s->longest, s->window_rope_table);
     return 0;
 }
 

@@ -122,6 +122,21 @@ static int check_pair(const struct stream *original, const struct stream *candid
     return 0;
 }
 
+int score_check(const struct score_models *models, struct fail *f)
+{
+    const int32_t token = 0;
+    struct stream *original = stream_open(models->original, &token, 1, 1, NULL, f);
+    int bad = original ? 0 : -1;
+
+    for (size_t k = 0; k < models->n && !bad; k++) {
+        struct stream *s = stream_open(models->candidate[k], &token, 1, 1, NULL, f);
+        bad = !s ? -1 : check_pair(original, s, f) != 0 ? fail_in(f, models->candidate[k]->path) : 0;
+        stream_close(s);
+    }
+    stream_close(original);
+    return bad;
+}
+
 static size_t batch_of(size_t limit, size_t row_nbytes, size_t n)
 {
     size_t fit = limit / row_nbytes;

@@ -75,6 +75,9 @@ struct score {
     uint64_t peak_nbytes;               /* resident, as getrusage has it */
 };
 
+/* Opens every model for a moment: can it be run, and beside the original? Cheap; what score_run() refuses, before any long work. */
+int score_check(const struct score_models *, struct fail *);
+
 /* Different vocabulary sizes, widths, layer counts or tensor shapes are FAIL_INPUT. The arrays hang on `a`. */
 int score_run(const struct score_models *, const struct score_input *, const struct score_options *, struct arena *a,
               struct score *, struct fail *);

@@ -4,6 +4,9 @@
  *
  *     group   kind 1 | stream * groups + group | steps passed | slot | XXH3-64 of the slot's bytes | XXH3-64 of this record
  *     note    kind 2 | key                     | 0            | 0    | a double                    | XXH3-64 of this record
+ *     end     kind 3 | 0                       | 0            | 0    | 0                           | XXH3-64 of this record
+ *
+ * Behind an end no group counts that was written before it.
  */
 #include "verify/states.h"
 
@@ -13,13 +16,15 @@
 
 #include <assert.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { GROUP = 1, NOTE = 2 };
+enum { GROUP = 1, NOTE = 2, END = 3 };
+enum { SAVE_SHARE = 20 };               /* at most one second in so many is spent with saving */
 enum { NOWHERE = UINT32_MAX };
 
 struct header {
@@ -51,13 +56,14 @@ struct states {
     struct group *group;                /* streams x groups */
     size_t ngroups, nslots;
     bool *taken;                        /* of the slots */
-    float *memory;                      /* ngroups x group_floats; NULL: spilled */
-    struct note *note;
-    size_t nnotes, notes_cap;
+    float *memory;                      /* ngroups x group_floats, in `room`; NULL: spilled */
+    struct note *note;                  /* those of an earlier run by key, then this one's */
+    size_t nnotes, nearlier, notes_cap;
     int fd, journal;                    /* -1: not open yet; an anonymous file has no journal */
     const char *path, *journal_path;
     bool resumed;
-    double saved_at;
+    double save_after;                  /* seconds_now() */
+    struct arena room;
     struct arena arena;                 /* owns all of the above */
 };
 
@@ -172,7 +178,14 @@ static bool replay(struct states *s, const struct record *r)
         s->note[s->nnotes++] = (struct note){ r->what, value };
         return true;
     }
-    return r->kind == GROUP && r->what < s->ngroups && r->slot < s->nslots;
+    return r->kind == END || (r->kind == GROUP && r->what < s->ngroups && r->slot < s->nslots);
+}
+
+static void forget_groups(struct states *s)
+{
+    for (size_t i = 0; i < s->ngroups; i++)
+        s->group[i] = (struct group){ .slot = NOWHERE };
+    memset(s->taken, 0, s->nslots * sizeof *s->taken);
 }
 
 /* Group records come in the order of writing: the last one of a group counts. hash: of each group's slot. */
@@ -182,6 +195,8 @@ static size_t replay_all(struct states *s, const struct record *record, size_t n
 
     for (; good < n && replay(s, &record[good]); good++) {
         const struct record *r = &record[good];
+        if (r->kind == END)
+            forget_groups(s);
         if (r->kind != GROUP)
             continue;
         struct group *g = &s->group[r->what];
@@ -212,10 +227,15 @@ static bool slots_whole(struct states *s, const uint64_t *hash, struct arena *tm
 
 static void forget(struct states *s)
 {
-    for (size_t i = 0; i < s->ngroups; i++)
-        s->group[i] = (struct group){ .slot = NOWHERE };
-    memset(s->taken, 0, s->nslots * sizeof *s->taken);
-    s->nnotes = 0;
+    forget_groups(s);
+    s->nnotes = s->nearlier = 0;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const struct note *x = a, *y = b;
+
+    return (x->key > y->key) - (x->key < y->key);
 }
 
 static bool take_up(struct states *s, struct arena *tmp)
@@ -253,6 +273,9 @@ static int resume(struct states *s, struct fail *f)
         forget(s);
         bad = begin_journal(s, f);
     }
+    s->nearlier = s->nnotes;
+    if (s->nnotes)
+        qsort(s->note, s->nnotes, sizeof *s->note, by_key);
     arena_release(&tmp);
     return bad;
 }
@@ -265,13 +288,13 @@ struct states *states_open(const struct states_options *options, struct fail *f)
     struct states *s = arena_new(&arena, struct states);
 
     *s = (struct states){ .options = *options, .fd = -1, .journal = -1, .ngroups = options->streams * options->groups,
-                          .saved_at = seconds_now(), .arena = arena };
+                          .save_after = seconds_now() + options->seconds, .arena = arena };
     s->nslots = s->ngroups + 1;
     s->group = arena_array(&s->arena, struct group, s->ngroups);
     s->taken = arena_array(&s->arena, bool, s->nslots);
     forget(s);
     if (!options->spill)
-        s->memory = arena_raw(&s->arena, s->ngroups * slot_nbytes(s));
+        s->memory = arena_raw(&s->room, s->ngroups * slot_nbytes(s));
     if (options->path)
         s->journal_path = arena_printf(&s->arena, "%s.journal", options->path);
     if (resume(s, f) == 0)
@@ -294,6 +317,7 @@ void states_close(struct states *s, bool keep)
     }
     if (s->fd >= 0)
         close(s->fd);
+    arena_release(&s->room);
     arena_release(&arena);
 }
 
@@ -373,7 +397,9 @@ int states_put(struct states *s, size_t stream, size_t group, size_t passed, con
 
 int states_save(struct states *s, struct fail *f)
 {
-    if (!s->memory || !s->options.path || seconds_now() - s->saved_at < s->options.seconds)
+    double start = seconds_now();
+
+    if (!s->memory || !s->options.path || start < s->save_after)
         return 0;
     if (s->fd < 0 && open_named(s, true, f) != 0)
         return failed(f) ? -1 : (s->options.path = NULL, 0);       /* nothing can be written there: then not */
@@ -383,7 +409,7 @@ int states_save(struct states *s, struct fail *f)
         if (s->group[i].saved != s->group[i].passed &&
             write_group(s, i, s->memory + i * s->options.group_floats, s->group[i].floats, f) != 0)
             return -1;
-    s->saved_at = seconds_now();
+    s->save_after = seconds_now() + fmax(s->options.seconds, SAVE_SHARE * (seconds_now() - start));
     return 0;
 }
 
@@ -398,10 +424,21 @@ int states_note(struct states *s, uint32_t key, double value, struct fail *f)
 
 bool states_noted(const struct states *s, uint32_t key, double *value)
 {
-    for (size_t i = 0; i < s->nnotes; i++)
-        if (s->note[i].key == key) {
-            *value = s->note[i].value;
-            return true;
-        }
-    return false;
+    const struct note wanted = { .key = key }, *found = s->nearlier ? bsearch(&wanted, s->note, s->nearlier, sizeof wanted, by_key) : NULL;
+
+    if (found)
+        *value = found->value;
+    return found != NULL;
+}
+
+int states_keep_notes(struct states *s, struct fail *f)
+{
+    arena_release(&s->room);
+    s->memory = NULL;
+    if (s->journal >= 0 && append(s, (struct record){ .kind = END }, f) != 0)
+        return -1;
+    forget_groups(s);
+    if (s->fd >= 0 && ftruncate(s->fd, 0) != 0)
+        return fail_errno(f, "the states between two layers cannot be given up"), fail_in(f, s->path);
+    return 0;
 }

@@ -44,9 +44,12 @@ float *states_get(struct states *, size_t stream, size_t group, size_t first, si
 /* The whole of group g after step `passed`: n floats at x, which in memory may be what states_get() gave. */
 int states_put(struct states *, size_t stream, size_t group, size_t passed, const float *x, size_t n, struct fail *);
 
-/* Numbers that the next run finds again: one for each key (up to 2^31). */
+/* Numbers that the next run finds again: one for each key. */
 int states_note(struct states *, uint32_t key, double value, struct fail *);
-bool states_noted(const struct states *, uint32_t key, double *value);
+bool states_noted(const struct states *, uint32_t key, double *value);      /* by an earlier run */
+
+/* Nothing but the notes will be needed any more: frees the memory and the room on disk. */
+int states_keep_notes(struct states *, struct fail *);
 
 /* In memory: writes the groups to the file if it is time. */
 int states_save(struct states *, struct fail *);

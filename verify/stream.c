@@ -14,7 +14,7 @@ size_t stream_temporaries(const struct stream *s)
 
     size_t hidden = largest(n[HIDDEN], largest(n[EXPERT_HIDDEN], n[SHARED_HIDDEN]));
 
-    return 3 * n[WIDTH] + largest(n[QUERY] + n[KEY] + n[VALUE] + n[MIXED],
+    return 3 * n[WIDTH] + largest(n[QUERY] + n[KEY] + n[VALUE] + n[MIXED] + (s->options.tree ? s->rope.rot + 1 : 0),
                                   2 * hidden + (n[EXPERTS] ? 2 * n[WIDTH] + n[EXPERTS] + 4 * s->experts_used : 0));
 }
 
@@ -36,6 +36,17 @@ static void choose_group(struct stream *s)
     s->group = largest(1, GROUP_TOKENS / s->context);
     if (s->group > group / chunk)
         s->group = largest(1, group / chunk);
+    if (s->options.tree)
+        s->group = 1;
+}
+
+static size_t longest_of(const struct tree *tree, size_t n)
+{
+    size_t most = 1;
+
+    for (size_t i = 0; i < n; i++)
+        most = largest(most, tree[i].longest);
+    return most;
 }
 
 struct stream *stream_open(struct model *model, const int32_t *tokens, size_t nchunks, size_t context,
@@ -51,6 +62,7 @@ struct stream *stream_open(struct model *model, const int32_t *tokens, size_t nc
     s->context = context;
     if (options)
         s->options = *options;
+    s->longest = s->options.tree ? longest_of(s->options.tree, nchunks) : context;
     s->space = s->options.space ? s->options.space : &s->own_space;
     ops_init();
     if (context < 1 || context > MAX_LENGTH)

@@ -9,6 +9,7 @@
 #include "verify/forward.h"
 #include "verify/ops.h"
 #include "verify/states.h"
+#include "verify/tree.h"
 
 enum {
     GROUP_TOKENS = 2048,            /* tokens that pass a layer together: whole chunks, at least one ... */
@@ -61,6 +62,7 @@ struct stream {
 
     const int32_t *tokens;
     size_t nchunks, context, group; /* group: chunks that pass a layer together */
+    size_t longest;                 /* positions that a sequence has at most: `context`, unless chunks are trees */
     size_t slab_nbytes;
     struct states *states;          /* hidden states; borrowed, unless own_states is the same */
     struct states *own_states;

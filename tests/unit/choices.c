@@ -91,7 +91,9 @@ static void check_logliks(const char *file, size_t shots)
     struct choices_options o = { .shots = shots, .has_shots = true };
 
     room_open(&r, file, 4096);
-    CHECK(choices_ask(&c, &r.questions, r.model, 2, r.vocab, &o, &r.arena, &r.fail) == 0);
+    CHECK(choices_plan(&c, &r.questions, r.model, 2, r.vocab, &o, &r.arena, &r.fail) == 0);
+    CHECK(choices_run(&c, &o, &r.arena, &r.fail) == 0);
+    choices_close(&c, false);
     CHECK_U64(c.asked, r.questions.list.n);
     for (size_t i = 0; i < c.n; i++)
         for (size_t m = 0; m < 2; m++) {
@@ -148,23 +150,23 @@ TEST(choices_drop_worked_examples_that_do_not_fit)
     struct choices_options o = {0};
 
     room_open(&r, "choices/data", 372);
-    CHECK(choices_ask(&c, &r.questions, r.model, 1, r.vocab, &o, &r.arena, &r.fail) == 0);
+    CHECK(choices_plan(&c, &r.questions, r.model, 1, r.vocab, &o, &r.arena, &r.fail) == 0);
     CHECK_U64(c.most_shots, SHOTS_DEFAULT);
     CHECK_U64(c.context, 372);
     CHECK(c.shots[0] == 1 && c.shots[1] == 0 && c.shots[5] == 1 && c.asked == 7);
     room_close(&r);
     room_open(&r, "choices/data", 300);
-    CHECK(choices_ask(&c, &r.questions, r.model, 1, r.vocab, &o, &r.arena, &r.fail) == 0);
+    CHECK(choices_plan(&c, &r.questions, r.model, 1, r.vocab, &o, &r.arena, &r.fail) == 0);
     CHECK(c.asked == 6 && c.left_out[1] && !c.left_out[0]);
     CHECK(choices_accuracy(&c, 0, RULE_LETTER, ALL_SUBJECTS).n == 6 && choices_accuracy(&c, 0, RULE_LETTER, 0).n == 4);
     room_close(&r);
     room_open(&r, "choices/data", 50);
-    CHECK(choices_ask(&c, &r.questions, r.model, 1, r.vocab, &o, &r.arena, &r.fail) == -1);
+    CHECK(choices_plan(&c, &r.questions, r.model, 1, r.vocab, &o, &r.arena, &r.fail) == -1);
     CHECK_STR(r.fail.text, "no question fits into the 50 tokens that the model can take");
     room_close(&r);
     room_open(&r, "choices/data", 4096);
     o = (struct choices_options){ .shots = 2, .has_shots = true };
-    CHECK(choices_ask(&c, &r.questions, r.model, 1, r.vocab, &o, &r.arena, &r.fail) == -1);
+    CHECK(choices_plan(&c, &r.questions, r.model, 1, r.vocab, &o, &r.arena, &r.fail) == -1);
     CHECK_STR(r.fail.text, "subject 'small_numbers' has 1 worked examples, where 2 are wanted before each question");
     room_close(&r);
 }
