@@ -123,6 +123,8 @@ void choices_json(cJSON *candidate, const struct choices *c, size_t k)
     cJSON_AddItemToObject(root, "questions", json_whole(c->asked));
     cJSON_AddItemToObject(root, "left_out", json_whole(c->n - c->asked));
     cJSON_AddItemToObject(root, "shots", json_whole(c->most_shots));
+    cJSON_AddItemToObject(root, "tokens", json_whole(c->tokens));
+    cJSON_AddItemToObject(root, "tokens_one_by_one", json_whole(c->written_out));
     cJSON_AddStringToObject(root, "rule", choices_rule_name(RULE_LETTER));
     cJSON_AddNumberToObject(root, "original_accuracy", choices_accuracy(c, 0, RULE_LETTER, ALL_SUBJECTS).value);
     cJSON_AddNumberToObject(root, "candidate_accuracy", choices_accuracy(c, model, RULE_LETTER, ALL_SUBJECTS).value);

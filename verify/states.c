@@ -399,6 +399,7 @@ int states_save(struct states *s, struct fail *f)
 {
     double start = seconds_now();
 
+    reach("layer");
     if (!s->memory || !s->options.path || start < s->save_after)
         return 0;
     if (s->fd < 0 && open_named(s, true, f) != 0)
