@@ -52,7 +52,7 @@ struct encoder *encoder_open(struct model *m, size_t longest, struct fail *f)
 
     e->s.arena = arena;
     e->s.model = m;
-    e->s.context = longest;
+    e->s.context = e->s.longest = longest;
     e->s.space = &e->s.own_space;
     e->s.slab_nbytes = SLAB_NBYTES;
     e->s.encoder = true;

@@ -5,6 +5,7 @@
 #include "tests/unit/test.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { FLOATS = 40 };
@@ -79,7 +80,8 @@ static void check_filled(struct states *s)
     check(s, 0, 1, 2, 100);
     check(s, 0, 2, 1, 2);
     check(s, 1, 2, 1, 2.5);
-    CHECK(states_noted(s, 7, &value) && value == 0.125 && !states_noted(s, 8, &value));
+    CHECK(states_noted(s, 7, &value) == states_resumed(s) && !states_noted(s, 8, &value));
+    CHECK(value == (states_resumed(s) ? 0.125 : 0));
 }
 
 TEST(states_are_taken_up_by_the_same_run)
@@ -100,6 +102,27 @@ TEST(states_are_taken_up_by_the_same_run)
         states_close(s, false);
         leave();
     }
+}
+
+TEST(notes_stay_when_states_are_given_up)
+{
+    struct fail f = {0};
+    double value = 0;
+    struct states *s;
+    struct stat now;
+
+    enter();
+    s = open_states(true, "one");
+    fill(s);
+    CHECK(states_note(s, 3, 0.5, &f) == 0 && states_keep_notes(s, &f) == 0 && stat(path, &now) == 0 && now.st_size == 0);
+    states_close(s, true);
+    s = open_states(true, "one");
+    CHECK(states_resumed(s) && states_passed(s, 0, 1) == 0);
+    CHECK(states_noted(s, 7, &value) && value == 0.125 && states_noted(s, 3, &value) && value == 0.5);
+    put(s, 0, 1, 1, 4);
+    check(s, 0, 1, 1, 4);
+    states_close(s, false);
+    leave();
 }
 
 TEST(states_of_another_run_are_begun_anew)
