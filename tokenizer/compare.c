@@ -87,20 +87,32 @@ static int compare_part(struct comparison *c, const struct sample_part *part)
     return bad;
 }
 
-/* Two habits that GGUF cannot carry are taken out of the text before both see it: NFC and its kin, and that Metaspace
- * puts no space in front of one. Without this no tokenizer that has them could be converted at all. */
-static struct steps *open_form(const struct vocab_rules *r, struct arena *tmp, struct fail *f)
+static bool squeezes(const struct vocab_rules *r)
+{
+    bool found = false;
+
+    for (const struct step *s = r->norm; s->kind != STEP_END; s++)
+        found |= s->kind == STEP_SQUEEZE;
+    return found;
+}
+
+/* Three habits that GGUF cannot carry are taken out of the text before both see it: NFC and its kin, that Metaspace puts no space in
+ * front of one, and that it keeps those at the ends and in a row, which the SentencePiece model it stands for takes out. Without this
+ * no tokenizer that has them could be converted at all. */
+static struct steps *open_form(const struct vocab_rules *r, const struct vocab_rules *written, struct arena *tmp, struct fail *f)
 {
     static const struct step none = { .kind = STEP_END };
     struct step *list = arena_array(tmp, struct step, 64);
     size_t n = 0;
 
+    bool keeps = squeezes(written) && !squeezes(r);
+
     for (const struct step *s = r->norm; s->kind != STEP_END && n < 31; s++)
-        if (s->kind >= STEP_NFC && s->kind <= STEP_NFKD)
+        if ((s->kind >= STEP_NFC && s->kind <= STEP_NFKD) || (keeps && s->kind == STEP_CHARSMAP))
             list[n++] = *s;
     for (const struct step *s = r->split; s->kind != STEP_END && n < 63; s++)
         if (s->kind == STEP_METASPACE && !s->never)
-            list[n++] = (struct step){ .kind = STEP_STRIP, .left = true };
+            list[n++] = keeps ? (struct step){ .kind = STEP_SQUEEZE } : (struct step){ .kind = STEP_STRIP, .left = true };
     return steps_open(list, &none, tmp, f);
 }
 
@@ -111,7 +123,7 @@ int tokenizer_compare(const struct vocab *source, const struct vocab *written, s
 
     c.source = tokenizer_open(source, f);
     c.written = c.source ? tokenizer_open(written, f) : NULL;
-    c.form = c.written ? open_form(source->rules, &c.tmp, f) : NULL;
+    c.form = c.written ? open_form(source->rules, written->rules, &c.tmp, f) : NULL;
     bad = c.form ? 0 : -1;
     for (size_t i = 0; !bad && i < sample_parts_n; i++)
         bad = compare_part(&c, &sample_parts[i]);

@@ -381,6 +381,8 @@ static int read_unigram(const struct hf_outline *o, struct source *s, struct fai
             s->charsmap = (struct meta_string){ step->text, step->ntext };
         s->remove_extra_spaces |= step->kind == STEP_REPLACE && strcmp(step->text, " {2,}") == 0;
     }
+    for (const struct step *step = s->rules.split; step->kind != STEP_END; step++)     /* words by themselves, as XLM-RoBERTa has them */
+        s->remove_extra_spaces |= step->kind == STEP_SPLIT && step->behavior == SPLIT_REMOVED && strcmp(step->text, "\\s") == 0;
     return 0;
 }
 

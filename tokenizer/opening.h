@@ -19,6 +19,7 @@ struct opening {
     const char *native;             /* the tokenizer is Mistral's own file of this name; NULL: Hugging Face's files */
     struct mistral mistral;         /* ... and this is known of it */
     bool spm;                       /* it is a SentencePiece model */
+    bool fairseq;                   /* ... whose ids fairseq has moved: sentencepiece.bpe.model of XLM-RoBERTa (vocab_fairseq.c) */
     bool pair;                      /* it is vocab.json and merges.txt */
     struct vocab *v;
     struct pool pool;               /* in the vocabulary's arena */
@@ -32,8 +33,15 @@ int opening_read_json(struct opening *o, const char *name, const cJSON **out);
  * for what GGUF cannot carry. */
 int opening_complete(struct opening *o);
 
+/* What opening_complete() does for o->fairseq: ids of transformers' XLMRobertaTokenizer, and the rules of tokenizer.json if there is one. */
+int opening_complete_fairseq(struct opening *o);
+
 /* Fills in v from what is complete: arrays, keys and rules. FAIL_INPUT: no such pre-tokenizer, malformed files. */
 int opening_write_keys(struct opening *o);
+
+/* Gives every id without a piece, up to the rows of the embeddings, a name of its own, "[PAD7]" or one lower by `shift`; ids beyond are left
+ * out. */
+void opening_pad(struct opening *o, uint64_t shift);
 
 /* The id of the first piece with this text; -1: none. */
 int32_t opening_find_piece(const struct source *, const char *text);

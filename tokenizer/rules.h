@@ -271,6 +271,7 @@ void source_add(struct source *, struct added_token);   /* replaces one of the s
 void source_release(struct source *);                   /* the growing lists: piece, score, type */
 
 int spm_model_read(const char *path, struct source *, struct fail *);                          /* spm_model.c */
+#define FAIRSEQ_FILE "sentencepiece.bpe.model"          /* SentencePiece's, but for the ids: vocab_fairseq.c */
 int hf_json_read(const struct hf_outline *, struct source *, struct fail *);                  /* hf_json.c */
 int tekken_read(const char *path, struct source *, unsigned *version, struct fail *);          /* tekken.c */
 

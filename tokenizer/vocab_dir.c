@@ -1,7 +1,7 @@
 /* vocab_dir.c - a vocabulary from the tokenizer files of a directory: which files there are. See vocab.h and opening.h.
  *
- * There are five cases, told apart as convert_hf_to_gguf.py does: tokenizer.model (BPE or unigram), a byte-level BPE, a
- * BPE in SentencePiece's manner with byte fallback, a unigram tokenizer.json, and WordPiece (tokenizer.json or vocab.txt). */
+ * There are six cases, told apart as convert_hf_to_gguf.py does: tokenizer.model (BPE or unigram), sentencepiece.bpe.model (unigram, with
+ * ids of its own), a byte-level BPE, a BPE in SentencePiece's manner with byte fallback, a unigram tokenizer.json, and WordPiece (tokenizer.json or vocab.txt). */
 #include "formats/file.h"
 #include "formats/text.h"
 #include "tokenizer/opening.h"
@@ -36,10 +36,13 @@ static int read_pair(struct opening *o)
 
 static int read_files(struct opening *o)
 {
-    const char *model = path_join(&o->tmp, o->dir, "tokenizer.model"), *json = path_join(&o->tmp, o->dir, "tokenizer.json"),
+    const char *model = path_join(&o->tmp, o->dir, "tokenizer.model"), *fairseq = path_join(&o->tmp, o->dir, FAIRSEQ_FILE), *json = path_join(&o->tmp, o->dir, "tokenizer.json"),
                *txt = path_join(&o->tmp, o->dir, "vocab.txt");
     const char *vocab = path_join(&o->tmp, o->dir, "vocab.json"), *merges = path_join(&o->tmp, o->dir, "merges.txt");
 
+    o->fairseq = !path_exists(model) && path_exists(fairseq);
+    if (o->fairseq)
+        model = fairseq;
     o->spm = path_exists(model);
     o->native = is_native(o, o->spm || path_exists(json)) ? mistral_tokenizer(o->dir, &o->tmp) : NULL;
     if (o->native) {
@@ -58,7 +61,7 @@ static int read_files(struct opening *o)
         return read_pair(o);
     if (path_exists(txt))
         return vocab_txt_read(txt, &o->s, o->f);
-    fail(o->f, FAIL_INPUT, "the directory has no tokenizer: neither tokenizer.model, tokenizer.json, tekken.json, vocab.txt nor vocab.json with merges.txt");
+    fail(o->f, FAIL_INPUT, "the directory has no tokenizer: neither tokenizer.model, sentencepiece.bpe.model, tokenizer.json, tekken.json, vocab.txt nor vocab.json with merges.txt");
     return fail_in(o->f, o->dir);
 }
 

@@ -99,6 +99,22 @@ static void write_bert_exceptions(struct opening *o)
         meta_set_bool(m, o->s.a, "tokenizer.ggml.normalizer.strip_accents", r.strip_accents);
 }
 
+/* Without tokenizer.json nothing says what stands around a text, and readers would take it for T5's. */
+static void write_fairseq_exceptions(struct opening *o)
+{
+    static const struct {
+        const char *key;
+        uint32_t id;
+    } ids[] = { { "tokenizer.ggml.bos_token_id", 0 }, { "tokenizer.ggml.eos_token_id", 2 }, { "tokenizer.ggml.padding_token_id", 1 } };
+    struct meta *m = &o->v->meta;
+
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        if (!meta_get(m, ids[i].key))
+            meta_set_u32(m, o->s.a, ids[i].key, ids[i].id);
+    if (!meta_get(m, "tokenizer.ggml.add_bos_token"))
+        meta_set_bool(m, o->s.a, "tokenizer.ggml.add_bos_token", true);
+}
+
 /* What a reader would assume wrongly from the absence of a key is said. */
 static void write_exceptions(struct opening *o, const struct pre_kind *kind)
 {
@@ -121,6 +137,8 @@ static void write_exceptions(struct opening *o, const struct pre_kind *kind)
     }
     if (o->v->model == VOCAB_WORDPIECE)
         write_bert_exceptions(o);
+    if (o->fairseq)
+        write_fairseq_exceptions(o);
     if ((o->v->model == VOCAB_SPM || o->v->model == VOCAB_UNIGRAM) && o->s.unk >= 0
         && meta_u64(m, "tokenizer.ggml.unknown_token_id", o->v->model == VOCAB_SPM ? 0 : 2) != (uint64_t)o->s.unk)
         meta_set_u32(m, a, "tokenizer.ggml.unknown_token_id", (uint32_t)o->s.unk);

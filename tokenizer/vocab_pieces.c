@@ -40,7 +40,7 @@ static struct meta_string with_spaces(struct opening *o, const char *s, size_t n
 /* ---- tokenizer.model with its companions ---- */
 
 /* Padding up to the rows comes first, so that added tokens land on their ids; ids beyond are left out. */
-static void pad(struct opening *o, float score)
+static void pad(struct opening *o, float score, uint64_t shift)
 {
     struct source *s = &o->s;
     uint64_t n = o->nrows ? o->nrows : s->n;
@@ -51,7 +51,12 @@ static void pad(struct opening *o, float score)
     s->n = n;
     for (uint64_t i = 0; i < n; i++)
         if (!s->piece[i].s)
-            source_set(s, i, pool_copy(&o->pool, name, (size_t)snprintf(name, sizeof name, "[PAD%" PRIu64 "]", i)), score, PIECE_UNUSED);
+            source_set(s, i, pool_copy(&o->pool, name, (size_t)snprintf(name, sizeof name, "[PAD%" PRIu64 "]", i - shift)), score, PIECE_UNUSED);
+}
+
+void opening_pad(struct opening *o, uint64_t shift)
+{
+    pad(o, SCORE_PAD, shift);
 }
 
 /* added_tokens.json: {"piece": id}. */
@@ -153,7 +158,7 @@ static int complete_spm(struct opening *o)
     if (read_added_json(o) || each_decoder_entry(o, add_to_spm))
         return -1;
     adjust_prefix(o);
-    pad(o, SCORE_PAD);
+    pad(o, SCORE_PAD, 0);
     o->v->model = o->s.rules.algorithm == ALGORITHM_UNIGRAM ? VOCAB_UNIGRAM : VOCAB_SPM;
     return 0;
 }
@@ -294,7 +299,7 @@ static void type_wordpiece(struct opening *o)
 
         s->type[t->id] = t->special || looks_special(t->text.s, t->text.n) ? PIECE_CONTROL : PIECE_USER_DEFINED;
     }
-    pad(o, SCORE_PAD);
+    pad(o, SCORE_PAD, 0);
     for (uint64_t i = 0; i < s->n; i++)
         s->piece[i] = wordpiece_spell(s->piece[i], s->type[i], &o->pool);
     adjust_bert(o);
@@ -328,7 +333,7 @@ static int complete_json(struct opening *o)
     }
     o->v->model = s->rules.algorithm == ALGORITHM_WORDPIECE ? VOCAB_WORDPIECE
                 : s->rules.byte_level ? VOCAB_BPE : unigram ? VOCAB_UNIGRAM : VOCAB_SPM;
-    pad(o, SCORE_PAD);
+    pad(o, SCORE_PAD, 0);
     return 0;
 }
 
@@ -337,11 +342,11 @@ static int complete_tekken(struct opening *o)
     if (check_rows(o))
         return -1;
     o->v->model = VOCAB_BPE;
-    pad(o, 0);
+    pad(o, 0, 0);
     return 0;
 }
 
 int opening_complete(struct opening *o)
 {
-    return o->spm ? complete_spm(o) : o->mistral.tekken ? complete_tekken(o) : complete_json(o);
+    return o->fairseq ? opening_complete_fairseq(o) : o->spm ? complete_spm(o) : o->mistral.tekken ? complete_tekken(o) : complete_json(o);
 }

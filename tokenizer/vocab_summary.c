@@ -13,7 +13,7 @@ enum { MAX_JSON = 64 << 20 };
 bool vocab_dir_has_one(const char *dir)
 {
     struct arena tmp = {0};
-    bool found = path_exists(path_join(&tmp, dir, "tokenizer.json")) || path_exists(path_join(&tmp, dir, "vocab.txt")) || mistral_tokenizer(dir, &tmp) != NULL ||
+    bool found = path_exists(path_join(&tmp, dir, "tokenizer.json")) || path_exists(path_join(&tmp, dir, "vocab.txt")) || path_exists(path_join(&tmp, dir, FAIRSEQ_FILE)) || mistral_tokenizer(dir, &tmp) != NULL ||
                  (path_exists(path_join(&tmp, dir, "vocab.json")) && path_exists(path_join(&tmp, dir, "merges.txt")));
 
     arena_release(&tmp);
@@ -125,6 +125,8 @@ struct vocab_summary vocab_summary_dir(const char *dir, struct arena *a)
         summarize_spm(path_join(&tmp, dir, native), &out, &tmp);
     else if (path_exists(path_join(&tmp, dir, "tokenizer.model")))
         summarize_spm(path_join(&tmp, dir, "tokenizer.model"), &out, &tmp);
+    else if (path_exists(path_join(&tmp, dir, FAIRSEQ_FILE)))
+        summarize_spm(path_join(&tmp, dir, FAIRSEQ_FILE), &out, &tmp);
     else if (path_exists(json))
         summarize_json(json, config, &out, &tmp);
     else if (path_exists(path_join(&tmp, dir, "vocab.json")))

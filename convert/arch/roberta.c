@@ -1,11 +1,14 @@
-/* roberta.c - RoBERTa: BERT with a byte-level vocabulary, and positions that are counted from behind the padding token's id. Their
- * first rows stand for no token and are left out. To readers it is a BERT. Names and keys: llama.cpp's conversion/bert.py;
- * defaults are those of transformers' RobertaConfig. */
+/* roberta.c - RoBERTa: BERT with a byte-level vocabulary, or one of SentencePiece (XLM-RoBERTa), and positions that are counted from
+ * behind the padding token's id. Their first rows stand for no token and are left out. To readers it is a BERT. Names and keys:
+ * llama.cpp's conversion/bert.py; defaults are those of transformers' RobertaConfig. */
 #include "convert/arch/encoder.h"
 
 #include <inttypes.h>
 
-static const char *const hf_classes[] = { "RobertaModel", "RobertaForMaskedLM", "RobertaForSequenceClassification", NULL };
+static const char *const hf_classes[] = {
+    "RobertaModel", "RobertaForMaskedLM", "RobertaForSequenceClassification",
+    "XLMRobertaModel", "XLMRobertaForMaskedLM", "XLMRobertaForSequenceClassification", NULL
+};
 
 static int put_positions(struct conversion *c, const struct key_map *k, struct fail *f)
 {
@@ -38,7 +41,7 @@ static const struct key_map keys[] = {
 };
 
 static const struct key_demand demands[] = {
-    { "model_type", "roberta" },
+    { "model_type", "roberta|xlm-roberta" },
     { "position_embedding_type", "absolute" },
     { "is_decoder", "false" },
     {0}

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Tiny encoders in sentence-transformers' layout, what llama.cpp's convert_hf_to_gguf.py makes of them, and transformers' vectors.
 
-usage: encoders.py LLAMA_CPP_DIR [NAME...]    (needs torch, transformers, tokenizers, safetensors, gguf)
+usage: encoders.py LLAMA_CPP_DIR [NAME...]    (needs torch, transformers, tokenizers, sentencepiece, safetensors, gguf)
 Writes tests/golden/encoder/NAME/..., NAME.gguf (--outtype f32), NAME.ids (token ids, a text a line), NAME.vectors (float32, a text a row: pooled
 and of length 1) and NAME.hidden (float32: the last layer of the first text). All of texts.txt, a text a line."""
-import importlib, json, os, runpy, shutil, sys
+import importlib, json, os, runpy, shutil, sys, tempfile
 
 import numpy as np
+import sentencepiece
 import torch
 import transformers as T
 from safetensors.torch import load_file, save_file
@@ -37,6 +38,21 @@ def byte_level():
                                                      initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
     t.post_processor = processors.RobertaProcessing(('</s>', 2), ('<s>', 0), add_prefix_space=False)
     return t
+
+
+def unigram(path):
+    """XLM-RoBERTa's, with a small table of characters; tokenizer.json is what transformers makes of the model."""
+    table = {9: 32, 10: 32, 13: 32, 0xa0: 32, 0x3000: 32, 0x200b: 32, 0x85: 32, 0x2028: 32, 0xff21: 65, 0x153: 'oe', 0xfb01: 'fi', 0x2014: '-'}
+    with tempfile.TemporaryDirectory() as tmp:
+        with open(tmp + '/rules.tsv', 'w') as fh:
+            fh.writelines(f"{a:X}\t{' '.join(f'{ord(c):X}' for c in b) if isinstance(b, str) else f'{b:X}'}\n" for a, b in table.items())
+        open(tmp + '/text', 'w').write('\n'.join(x for x in TEXTS if x) + '\n')
+        sentencepiece.SentencePieceTrainer.train(input=tmp + '/text', model_prefix=tmp + '/sp', vocab_size=60, model_type='unigram', minloglevel=2,
+                                                 normalization_rule_tsv=tmp + '/rules.tsv', unk_id=0, bos_id=1, eos_id=2, pad_id=-1)
+        shutil.copy(tmp + '/sp.model', path + '/sentencepiece.bpe.model')
+    t = T.XLMRobertaTokenizer.from_pretrained(path, model_max_length=24)
+    assert len(t) == 62
+    t.save_pretrained(path)
 
 
 def rename(path, edit):
@@ -72,6 +88,7 @@ def save_tokenizer(path, t, lowercase, files):
 
 
 SMALL = dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=4, intermediate_size=24, max_position_embeddings=24, pad_token_id=0)
+XLM = SMALL | dict(max_position_embeddings=26, type_vocab_size=1, pad_token_id=1, bos_token_id=0, eos_token_id=2)
 # name: class, settings, dtype, lower case, tokenizer file, pooling, longest, shard size, edit of tensor names
 MODELS = {
     'mean': ('BertModel', SMALL, torch.float32, True, 'json', 'mean', 12, None, None),
@@ -84,6 +101,8 @@ MODELS = {
                None, None, None),
     'roberta': ('RobertaModel', SMALL | dict(max_position_embeddings=26, type_vocab_size=1, pad_token_id=1, bos_token_id=0, eos_token_id=2),
                 torch.float16, False, 'json', 'mean', None, None, None),
+    'xlm': ('XLMRobertaModel', XLM, torch.float16, False, 'json', 'cls', None, None, None),
+    'xlm-spm': ('XLMRobertaForSequenceClassification', XLM | dict(num_labels=1), torch.float32, False, 'spm', None, None, None, None),
 }
 
 
@@ -91,18 +110,24 @@ def make(name, cls, settings, dtype, lowercase, files, pooling, longest, shard, 
     path = os.path.join(OUT, name)
     shutil.rmtree(path, ignore_errors=True)
     torch.manual_seed(sum(map(ord, name)))
-    t = byte_level() if cls.startswith('Roberta') else wordpiece(lowercase)
-    m = getattr(T, cls)(getattr(T, cls.split('For')[0].removesuffix('Model') + 'Config')(vocab_size=t.get_vocab_size() + 3, **settings)).to(dtype)
+    t = None if cls.startswith('XLM') else byte_level() if cls.startswith('Roberta') else wordpiece(lowercase)
+    m = getattr(T, cls)(getattr(T, cls.split('For')[0].removesuffix('Model') + 'Config')(vocab_size=t.get_vocab_size() + 3 if t else 62, **settings)).to(dtype)
     with torch.no_grad():
         for p in m.parameters():
             p.add_((0.3 * torch.randn(p.shape)).to(dtype))
     m.save_pretrained(path, **({'max_shard_size': shard} if shard else {}))
     if pooling:
         layout(path, pooling, longest)
-    save_tokenizer(path, t, lowercase, files)
+    if t:
+        save_tokenizer(path, t, lowercase, files)
+    else:
+        unigram(path)
     reference(path, pooling or 'mean', longest or 24)
     if edit:
         rename(path, edit)
+    if files == 'spm':          # and nothing else
+        for name in ('tokenizer.json', 'tokenizer_config.json'):
+            os.remove(os.path.join(path, name))
     convert(path, files)
 
 

@@ -109,11 +109,13 @@ TEST(encoder_mean_of_lower_case) { check_vectors("mean", "", 0, 1e-6); check_vec
 TEST(encoder_cls_of_upper_case_from_vocab_txt) { check_vectors("cls", "", 0, 1e-6); }
 TEST(encoder_without_token_types) { check_vectors("distil", "", 0, 1e-6); check_vectors("distil", ".gguf", 0, 1e-6); }
 TEST(encoder_positions_behind_padding) { check_vectors("roberta", "", 0, 1e-6); check_vectors("roberta", ".gguf", 0, 1e-6); }
+TEST(encoder_xlm_roberta) { check_vectors("xlm", "", 0, 1e-6); check_vectors("xlm", ".gguf", 0, 1e-6); }
+TEST(encoder_xlm_roberta_of_sentencepiece_alone) { check_vectors("xlm-spm", "", 0, 1e-6); }
 TEST(encoder_classifier_in_shards) { check_vectors("classifier", "", 0, 1e-6); check_vectors("classifier", ".gguf", 0, 1e-3); }
 
 TEST(encoder_hidden_states_are_those_of_transformers)
 {
-    static const char *const names[] = { "mean", "cls", "classifier", "distil", "roberta" };
+    static const char *const names[] = { "mean", "cls", "classifier", "distil", "roberta", "xlm", "xlm-spm" };
 
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
         struct arena a = {0};
@@ -189,6 +191,30 @@ TEST(encoder_converts_as_the_reference)
     check_conversion("classifier", 1);      /* gelu_new */
     check_conversion("distil", 0);
     check_conversion("roberta", 0);
+    check_conversion("xlm", 0);
+    check_conversion("xlm-spm", 2);         /* that texts begin with <s>, and which piece is <unk> */
+}
+
+/* fairseq's ids reach one beyond SentencePiece's, and <mask> one further. */
+TEST(encoder_xlm_roberta_has_rows_for_all_pieces)
+{
+    static const struct {
+        uint64_t rows, n;
+        const char *text;
+    } cases[] = {
+        { 0, 62, "" }, { 62, 62, "" }, { 70, 70, "" },
+        { 60, 0, "sentencepiece.bpe.model needs 61 ids, but the model has only 60 embedding rows" },
+        { 61, 0, "tokenizer.json has an added token without content, or with an id that sentencepiece.bpe.model and the embeddings do not have" },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct arena a = {0};
+        struct fail f = {0};
+        struct vocab *v = vocab_open_dir(golden(&a, "xlm"), cases[i].rows, NULL, &a, &f);
+        CHECK_STR(f.text, cases[i].text);
+        CHECK_U64(v ? v->n : 0, cases[i].n);
+        arena_release(&a);
+    }
 }
 
 /* ---- likeness ---- */
