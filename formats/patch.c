@@ -96,6 +96,11 @@ static int write_undo(const char *path, const char *undo, uint64_t n, struct fai
     return bad;
 }
 
+static int remove_undo(const char *undo, struct fail *f)
+{
+    return unlink(undo) ? fail_errno(f, "'%s' cannot be removed", undo) : 0;
+}
+
 int patch_recover(const char *path, struct fail *f)
 {
     struct arena a = {0};
@@ -115,8 +120,8 @@ int patch_recover(const char *path, struct fail *f)
         }
         file_close(&kept);
     }
-    if (!bad && unlink(undo))
-        bad = fail_errno(f, "'%s' cannot be removed", undo);
+    if (!bad)
+        bad = remove_undo(undo, f);
     if (fd >= 0)
         close(fd);
     arena_release(&a);
@@ -132,8 +137,8 @@ int patch_head(const char *path, const void *bytes, uint64_t n, struct fail *f)
     if (!bad) {
         reach("undo");
         bad = overwrite(path, fd, bytes, n, f);
-        if (!bad && unlink(undo))
-            bad = fail_errno(f, "'%s' cannot be removed", undo);
+        if (!bad)
+            bad = remove_undo(undo, f);
     }
     if (fd >= 0)
         close(fd);

@@ -5,16 +5,13 @@
  * The tokenizer is copied in by the caller; the list of pieces is padded to VOCABULARY. Weights are normal, with the
  * spread of trained ones (0.02), from a fixed seed: the same arguments make the same bytes. Beside the model lies
  * imatrix.dat, an importance matrix in llama.cpp's older layout, spread over four powers of two. */
+#include "tests/bench/entries.h"
+
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct entry {
-    char name[96];
-    uint64_t rows, columns;     /* columns 0: a vector of `rows` */
-};
 
 static uint64_t state = 88172645463325252u;
 
@@ -59,18 +56,13 @@ static size_t list(struct entry *e, uint64_t layers, uint64_t width, uint64_t ff
     return n;
 }
 
-static uint64_t count(const struct entry *e)
-{
-    return e->rows * (e->columns ? e->columns : 1);
-}
-
 static void write_weights(FILE *to, const struct entry *e, size_t n)
 {
     enum { BATCH = 1 << 16 };
     static uint16_t batch[BATCH];
 
     for (size_t i = 0; i < n; i++)
-        for (uint64_t left = count(&e[i]); left;) {
+        for (uint64_t left = entry_bytes(&e[i]) / 2; left;) {
             uint64_t now = left < BATCH ? left : BATCH;
 
             for (uint64_t k = 0; k < now; k++)
@@ -80,42 +72,13 @@ static void write_weights(FILE *to, const struct entry *e, size_t n)
         }
 }
 
-static FILE *create(const char *dir, const char *name)
-{
-    char path[4096];
-    FILE *to;
-
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    if (!(to = fopen(path, "wb"))) {
-        perror(path);
-        exit(1);
-    }
-    return to;
-}
-
 static void write_safetensors(const char *dir, const struct entry *e, size_t n)
 {
     FILE *to = create(dir, "model.safetensors");
-    char *head = malloc(256 * n + 64), *p = head;
-    uint64_t at = 0, nbytes;
 
-    p += sprintf(p, "{\"__metadata__\":{\"format\":\"pt\"}");
-    for (size_t i = 0; i < n; i++) {
-        p += sprintf(p, ",\"%s\":{\"dtype\":\"BF16\",\"shape\":[%llu", e[i].name, (unsigned long long)e[i].rows);
-        if (e[i].columns)
-            p += sprintf(p, ",%llu", (unsigned long long)e[i].columns);
-        p += sprintf(p, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)at, (unsigned long long)(at + 2 * count(&e[i])));
-        at += 2 * count(&e[i]);
-    }
-    *p++ = '}';
-    while ((p - head) % 8)
-        *p++ = ' ';
-    nbytes = (uint64_t)(p - head);
-    fwrite(&nbytes, 8, 1, to);
-    fwrite(head, 1, nbytes, to);
+    put_header(to, e, n);
     write_weights(to, e, n);
     fclose(to);
-    free(head);
 }
 
 static void write_u32(FILE *to, uint32_t u)

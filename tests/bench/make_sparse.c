@@ -4,6 +4,8 @@
  *     make_sparse DIR MODEL [LAYERS]      MODEL: llama-405b, mixtral-8x22b, gpt2-wide; LAYERS: fewer than the model has
  *
  * The tokenizer is copied in by the caller; the list of pieces is padded to the vocabulary. */
+#include "tests/bench/entries.h"
+
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -63,16 +65,6 @@ static const struct shape shapes[] = {
         { "transformer.h.%d.mlp.c_proj.weight", 32768, 8192 }, { "transformer.h.%d.mlp.c_proj.bias", 8192, 0 } } },
 };
 
-struct entry {
-    char name[96];
-    uint64_t rows, columns;
-};
-
-static uint64_t size(const struct entry *e)
-{
-    return 2 * e->rows * (e->columns ? e->columns : 1);
-}
-
 /* The pattern with %d and %e replaced. */
 static void spell(char name[96], const char *pattern, int layer, int expert)
 {
@@ -103,47 +95,18 @@ static size_t list(const struct shape *s, int layers, struct entry *e)
     return n;
 }
 
-static FILE *create(const char *dir, const char *name)
-{
-    char path[4096];
-    FILE *to;
-
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    if (!(to = fopen(path, "wb"))) {
-        perror(path);
-        exit(1);
-    }
-    return to;
-}
-
 /* A header, and behind it a hole. */
 static void write_shard(const char *dir, const char *name, const struct entry *e, size_t n)
 {
     FILE *to = create(dir, name);
-    char *head = malloc(256 * n + 64), *p = head;
-    uint64_t at = 0, nbytes;
+    uint64_t nbytes = put_header(to, e, n);
 
-    p += sprintf(p, "{\"__metadata__\":{\"format\":\"pt\"}");
-    for (size_t i = 0; i < n; i++) {
-        p += sprintf(p, ",\"%s\":{\"dtype\":\"BF16\",\"shape\":[%llu", e[i].name, (unsigned long long)e[i].rows);
-        if (e[i].columns)
-            p += sprintf(p, ",%llu", (unsigned long long)e[i].columns);
-        p += sprintf(p, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)at, (unsigned long long)(at + size(&e[i])));
-        at += size(&e[i]);
-    }
-    *p++ = '}';
-    while ((p - head) % 8)
-        *p++ = ' ';
-    nbytes = (uint64_t)(p - head);
-    fwrite(&nbytes, 8, 1, to);
-    fwrite(head, 1, nbytes, to);
     fflush(to);
-    if (ftruncate(fileno(to), (off_t)(8 + nbytes + at))) {
+    if (ftruncate(fileno(to), (off_t)nbytes)) {
         perror(name);
         exit(1);
     }
     fclose(to);
-    free(head);
 }
 
 /* Files of about the same size. */
@@ -154,7 +117,7 @@ static void write_shards(const char *dir, const struct entry *e, size_t n, int s
     size_t from = 0;
 
     for (size_t i = 0; i < n; i++)
-        total += size(&e[i]);
+        total += entry_bytes(&e[i]);
     if (index)
         fprintf(index, "{\"metadata\":{\"total_size\":%llu},\"weight_map\":{", (unsigned long long)total);
     for (int shard = 1; shard <= shards; shard++) {
@@ -164,7 +127,7 @@ static void write_shards(const char *dir, const struct entry *e, size_t n, int s
         if (index)
             snprintf(name, sizeof name, "model-%05d-of-%05d.safetensors", shard, shards);
         while (to < n && (shard == shards || done < total / (uint64_t)shards * (uint64_t)shard)) {
-            done += size(&e[to]);
+            done += entry_bytes(&e[to]);
             if (index)
                 fprintf(index, "%s\"%s\":\"%s\"", to ? "," : "", e[to].name, name);
             to++;
