@@ -346,8 +346,5 @@ const uint8_t *cursor_bytes(struct cursor *c, uint64_t n)
     return value
 
 uint8_t cursor_u8(struct cursor *c) { CURSOR_READ(uint8_t); }
-uint16_t cursor_u16(struct cursor *c) { CURSOR_READ(uint16_t); }
 uint32_t cursor_u32(struct cursor *c) { CURSOR_READ(uint32_t); }
 uint64_t cursor_u64(struct cursor *c) { CURSOR_READ(uint64_t); }
-float cursor_f32(struct cursor *c) { CURSOR_READ(float); }
-double cursor_f64(struct cursor *c) { CURSOR_READ(double); }

@@ -87,11 +87,8 @@ struct cursor cursor_at(const uint8_t *data, uint64_t nbytes);
 bool cursor_ok(const struct cursor *);
 uint64_t cursor_left(const struct cursor *);
 uint8_t cursor_u8(struct cursor *);
-uint16_t cursor_u16(struct cursor *);
 uint32_t cursor_u32(struct cursor *);
 uint64_t cursor_u64(struct cursor *);
-float cursor_f32(struct cursor *);
-double cursor_f64(struct cursor *);
 const uint8_t *cursor_bytes(struct cursor *, uint64_t n);       /* NULL when fewer are left */
 
 #endif

@@ -19,10 +19,6 @@ cJSON *json_parse(const char *text, size_t n, const char *what, struct arena *ow
 /* The same from a file of at most `limit` bytes. A missing file is FAIL_INPUT. */
 cJSON *json_read(const char *path, uint64_t limit, struct arena *owner, struct fail *);
 
-/* The text of one top-level member of an object, found by scanning, without parsing the rest: how the head of a
- * 20 MB tokenizer.json is read in milliseconds. NULL: absent or malformed. *n receives its length. */
-const char *json_member(const char *text, size_t nbytes, const char *key, size_t *n);
-
 const char *json_str(const cJSON *object, const char *key, const char *fallback);     /* fallback if absent or no string */
 bool json_u64(const cJSON *item, uint64_t *out);            /* a whole number from 0 to 2^53? */
 

@@ -60,7 +60,7 @@ struct store_item *store_add(struct store_items *l, struct arena *a, const char 
     return &l->item[l->n++];
 }
 
-const char *home_dir(void)
+static const char *home_dir(void)
 {
     const char *home = getenv("HOME");
     const struct passwd *p;

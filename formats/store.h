@@ -52,8 +52,7 @@ int store_find(const char *model, struct arena *, struct store_item *, struct fa
 /* ---- for the stores themselves ---- */
 struct store_item *store_add(struct store_items *, struct arena *, const char *name);
 
-const char *home_dir(void);                                     /* $HOME, otherwise the user's entry; "." when neither is known */
-char *home_path(struct arena *, const char *path);              /* "~/x" and "~" expanded, otherwise as it is */
+char *home_path(struct arena *, const char *path);              /* "~/x" and "~" expanded ($HOME, otherwise the user's entry, "." when neither is known), otherwise as it is */
 const char *env_path(const char *variable, struct arena *);     /* its value, expanded; NULL: unset or empty */
 
 /* May `name` be a chain of names below a folder: no empty part, no part that starts with a dot, no control characters, no backslash? */

@@ -24,9 +24,9 @@ const char *candidate_name(const struct verify_result *r, size_t k)
     return *base ? base : name;
 }
 
-/* The worse of two grades. The limits lie around what llama.cpp measured for Llama 3 8B (tools/perplexity/README.md) in Q8_0, Q6_K,
+/* A loss in words, the worse of two grades; docs/verify.md has the table. The limits lie around what llama.cpp measured for Llama 3 8B (tools/perplexity/README.md) in Q8_0, Q6_K,
  * Q4_K_M and Q2_K: mean KLD 0.0014, 0.0055, 0.031, 0.45; same most likely token 97.7, 96.0, 91.9, 71.1 %. */
-const char *loss_word(double mean_kld, double top1)
+static const char *loss_word(double mean_kld, double top1)
 {
     static const struct { double kld, top1; const char *word; } words[] = {
         { 1e-300, 1, "exactly the same" }, { 0.002, 0.97, "practically the same" }, { 0.02, 0.93, "very close to it" },

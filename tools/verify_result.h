@@ -33,9 +33,6 @@ const char *candidate_name(const struct verify_result *, size_t k);
 enum { VERDICT_TEXT = 400 };
 const char *verify_verdict(const struct verify_result *, size_t k, char text[VERDICT_TEXT]);
 
-/* A loss in words, from "exactly the same" to "hardly the same model". docs/verify.md has the table. */
-const char *loss_word(double mean_kld, double top1);
-
 /* The contract's document: the first candidate's figures at the top, so that a script for one candidate reads the report of several;
  * with more than one, all of them in "candidates". */
 cJSON *verify_json(const struct verify_result *);

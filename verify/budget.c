@@ -52,7 +52,7 @@ static uint64_t group_limit(void)
     return limit;
 }
 
-uint64_t budget_default(void)
+static uint64_t default_nbytes(void)
 {
     uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     struct rlimit limit;
@@ -64,7 +64,7 @@ uint64_t budget_default(void)
 
 struct budget budget_of(uint64_t nbytes)
 {
-    struct budget b = { .nbytes = nbytes ? nbytes : budget_default() };
+    struct budget b = { .nbytes = nbytes ? nbytes : default_nbytes() };
     uint64_t n = b.nbytes < LEAST_NBYTES ? LEAST_NBYTES : b.nbytes;
 
     b.work = least(n / 4, MOST_WORK_NBYTES);

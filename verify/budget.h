@@ -11,10 +11,7 @@ struct budget {
     size_t work, logits, states;        /* its shares: temporaries and decoded weights; logits of a batch; hidden states in memory */
 };
 
-/* A quarter of the machine's memory, or of what `ulimit -v` or the control group leaves of it. */
-uint64_t budget_default(void);
-
-/* nbytes 0: the default. */
+/* nbytes 0: a quarter of the machine's memory, or of what `ulimit -v` or the control group leaves of it. */
 struct budget budget_of(uint64_t nbytes);
 
 #endif

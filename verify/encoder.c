@@ -89,11 +89,6 @@ size_t encoder_width(const struct encoder *e)
     return e->s.length[WIDTH];
 }
 
-enum pooling encoder_pooling(const struct encoder *e)
-{
-    return e->pooling;
-}
-
 const float *encoder_hidden(const struct encoder *e)
 {
     return e->hidden;

@@ -36,7 +36,6 @@ void encoder_close(struct encoder *);               /* NULL is fine */
 
 size_t encoder_layers(const struct encoder *);
 size_t encoder_width(const struct encoder *);
-enum pooling encoder_pooling(const struct encoder *);   /* without the key: mean */
 
 /* Embeddings of all tokens; the texts are borrowed until the next call. -1: FAIL_INPUT, an id that has no embedding. */
 int encoder_embed(struct encoder *, const struct sentences *, struct fail *);

@@ -13,7 +13,7 @@ struct score_options {
     size_t context;                     /* tokens per chunk; 0: 512 */
     size_t chunks;                      /* at most; 0: all */
     bool exact;                         /* float32 products throughout: see score_is_fast() */
-    uint64_t memory;                    /* bytes to get by with; 0: budget_default() */
+    uint64_t memory;                    /* bytes to get by with; 0: as budget_of() says */
     const char *beside;                 /* hidden states that do not fit, and those of long runs, are kept in a file whose name begins so, and
                                          * the next run of the same kind goes on with them; NULL: nothing is kept */
     void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);   /* may be NULL */
@@ -46,12 +46,6 @@ struct score_input {
  * than two chunks; FAIL_USAGE: a context that leaves nothing to score. */
 int score_input_of(struct score_input *, const struct vocab *, const char *text, size_t nbytes, const struct score_options *,
                    struct arena *a, struct fail *);
-
-/* The chunk that token i of those scored is in. */
-static inline size_t score_chunk(const struct score_input *in, size_t i)
-{
-    return in->at[i] / in->context;
-}
 
 struct candidate_score {
     const char *path;                   /* the model's */

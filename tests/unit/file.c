@@ -30,11 +30,10 @@ static void leave(void)
 
 TEST(cursor_refuses_overrun)
 {
-    static const uint8_t bytes[] = { 1, 2, 0, 3, 0, 0, 0, 4, 0, 0 };
+    static const uint8_t bytes[] = { 1, 3, 0, 0, 0, 4, 0, 0 };
     struct cursor c = cursor_at(bytes, sizeof bytes);
 
     CHECK_U64(cursor_u8(&c), 1);
-    CHECK_U64(cursor_u16(&c), 2);
     CHECK_U64(cursor_u32(&c), 3);
     CHECK_U64(cursor_left(&c), 3);
     CHECK(cursor_ok(&c));

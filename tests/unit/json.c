@@ -86,22 +86,6 @@ TEST(json_many_keys_are_compared_fast)
     arena_release(&a);
 }
 
-TEST(json_member_scans)
-{
-    static const char text[] = " {\"a\\\"\" : {\"model\": 1, \"x\": \"}\\\"\"}, \"model\" : [1, \"]\", {}] , \"end\": 12 }";
-    size_t n;
-    const char *p = json_member(text, sizeof text - 1, "model", &n);
-
-    CHECK(p && n == 12 && memcmp(p, "[1, \"]\", {}]", n) == 0);
-    p = json_member(text, sizeof text - 1, "end", &n);
-    CHECK(p && n == 2 && memcmp(p, "12", 2) == 0);
-    CHECK(!json_member(text, sizeof text - 1, "x", &n));
-    CHECK(!json_member("[1]", 3, "x", &n));
-    CHECK(!json_member("{}", 2, "x", &n));
-    for (size_t cut = 0; cut < sizeof text - 2; cut++)
-        CHECK(!json_member(text, cut, "end", &n));
-}
-
 TEST(json_missing_file)
 {
     struct arena a = {0};
