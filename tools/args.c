@@ -1,31 +1,18 @@
-/* args.c - option rows, and the parser, help, man page and completions that are made of them. */
-#include "tools/args.h"
-
-#include "convert/recipe.h"
+/* args.c - option rows, and the parser that is made of them. */
+#include "tools/option.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { FLAG, STRING, LIST, COUNT, SIZE, REAL, WHEN };
-
 static const char *const kind_words[] = {
     [COUNT] = "a whole number", [SIZE] = "a size such as 4G", [REAL] = "a number", [WHEN] = "always, never or auto"
-};
-
-struct option {
-    const char *name;
-    char letter;
-    enum kind kind;
-    const char *value;          /* what stands for the value in help; NULL: a flag */
-    size_t at, has_at;          /* offsets into struct args; has_at 0: nobody asks whether it was given */
-    const char *about;
 };
 
 #define AT(field) offsetof(struct args, field), 0
 #define AT_HAS(field) offsetof(struct args, field), offsetof(struct args, has_##field)
 
-static const struct option options[] = {
+const struct option options[] = {
     { "out", 'o', STRING, "OUT", AT(out), "where to write; refused if it exists, unless --force" },
     { "type", 't', STRING, "TYPE", AT(type), "auto, F32, F16, BF16, Q8_0, Q4_K_M ... in any letter case" },
     { "to", 0, STRING, "FORMAT", AT(to), "gguf or safetensors; otherwise OUT's name decides" },
@@ -99,6 +86,7 @@ static const struct option options[] = {
     { "help", 'h', FLAG, NULL, AT(help), "this help" },
 };
 enum { NOPTIONS = sizeof options / sizeof *options };
+const size_t noptions = NOPTIONS;
 
 static const char *const everywhere[] = { "json", "quiet", "threads", "progress", "help", NULL };
 
@@ -122,7 +110,7 @@ static bool is_listed(const char *const *list, const struct option *o)
     return false;
 }
 
-static bool takes(const struct command *c, const struct option *o)
+bool option_taken(const struct command *c, const struct option *o)
 {
     return in_list(everywhere, o->name) || is_listed(c->options, o);
 }
@@ -160,7 +148,7 @@ static int unknown_option(const struct command *c, const char *word, struct fail
     size_t least = 4;
 
     for (size_t i = 0; i < NOPTIONS; i++) {
-        size_t d = takes(c, &options[i]) ? distance(word, options[i].name) : least;
+        size_t d = option_taken(c, &options[i]) ? distance(word, options[i].name) : least;
 
         if (d < least) {
             least = d;
@@ -259,7 +247,7 @@ static int set(struct args *a, const struct option *o, const char *value, struct
 static const struct option *find(const struct command *c, const char *name, size_t n, char letter)
 {
     for (size_t i = 0; i < NOPTIONS; i++)
-        if (takes(c, &options[i]) && (letter ? options[i].letter == letter
+        if (option_taken(c, &options[i]) && (letter ? options[i].letter == letter
                                              : strncmp(options[i].name, name, n) == 0 && !options[i].name[n]))
             return &options[i];
     return NULL;
@@ -341,157 +329,27 @@ int args_parse(struct args *a, int argc, char **argv, const struct command **c, 
     return a->help ? 0 : check_operands(a, *c, f);
 }
 
-static void print_overview(FILE *to)
+static bool given(const struct args *a, const struct option *o)
 {
-    fputs("Bantam makes open-weight models small enough for the machine at hand, and proves what that cost.\n\n"
-          "usage: bantam COMMAND MODEL [OPTION]...\n\n", to);
-    for (size_t i = 0; commands[i]; i++)
-        fprintf(to, "  %-11s %s\n", commands[i]->name, commands[i]->about);
-    fputs("\nA MODEL is a Hugging Face directory, a .safetensors or .gguf file (the first of a split one),\n"
-          "or a *.safetensors.index.json. Nothing is ever downloaded.\n\n"
-          "  bantam convert ./my-model -o my-model.Q4_K_M.gguf --type Q4_K_M\n"
-          "  bantam verify my-model.Q4_K_M.gguf --against ./my-model --text book.txt\n\n"
-          "'bantam help COMMAND' tells the rest. Exit status: 0 done, 1 said no, 2 usage, 3 input, 4 system.\n", to);
-}
+    const char *at = (const char *)a + o->at;
 
-static void option_head(const struct option *o, char *head, size_t n)
-{
-    if (o->letter)
-        snprintf(head, n, "-%c, --%s", o->letter, o->name);
-    else
-        snprintf(head, n, "    --%s", o->name);
-}
-
-void args_print_usage(FILE *to, const struct command *c)
-{
-    if (!c) {
-        print_overview(to);
-        return;
+    if (o->has_at)
+        return *((const bool *)((const char *)a + o->has_at));
+    switch (o->kind) {
+    case FLAG: return *(const bool *)at;
+    case STRING: return *(const char *const *)at != NULL;
+    case LIST: return ((const struct arg_list *)at)->n != 0;
+    case COUNT: case SIZE: return *(const uint64_t *)at != 0;
+    case REAL: return *(const double *)at != 0;
+    case WHEN: return *(const enum progress_when *)at != PROGRESS_AUTO;
     }
-    fprintf(to, "usage: bantam %s %s%s[OPTION]...\n\n%s\n\n", c->name, c->operands, *c->operands ? " " : "", c->detail);
-    for (size_t i = 0; i < NOPTIONS; i++) {
-        const struct option *o = &options[i];
-        char head[48], both[80];
-
-        if (!takes(c, o))
-            continue;
-        option_head(o, head, sizeof head);
-        snprintf(both, sizeof both, "%s %s", head, o->value ? o->value : "");
-        fprintf(to, strlen(both) > 25 ? "  %s\n%28s%s\n" : "  %-26s%s%s\n", both, "", o->about);
-    }
+    return false;
 }
 
-/* roff treats a leading '.' or "'" as a request and '\' as an escape; a '-' must stay one when it is copied. */
-static void print_roff(FILE *to, const char *text)
+int args_refuse(const struct args *a, const char *const *names, const char *why, struct fail *f)
 {
-    for (const char *p = text; *p; p++) {
-        if ((p == text || p[-1] == '\n') && (*p == '.' || *p == '\''))
-            fputs("\\&", to);
-        if (*p == '\\' || *p == '-')
-            fputc('\\', to);
-        if (*p == '\n' && p[1] == '\n')
-            fputs("\n.PP", to), p++;
-        fputc(*p, to);
-    }
-    fputc('\n', to);
-}
-
-static void print_man_option(FILE *to, const struct option *o)
-{
-    char head[48];
-
-    option_head(o, head, sizeof head);
-    fprintf(to, ".TP\n.B %s", o->letter ? "" : "\\&");
-    for (const char *p = head + strspn(head, " "); *p; p++)
-        fprintf(to, *p == '-' ? "\\-" : "%c", *p);
-    fprintf(to, o->value ? " \\fI%s\\fR\n" : "\n", o->value);
-    print_roff(to, o->about);
-}
-
-static const char exit_status[] = ".SH EXIT STATUS\n0 done; 1 the command said no; 2 wrong usage; 3 the input is malformed, unsupported or\n"
-                                  "inconsistent; 4 the system failed.\n";
-
-static void print_man_overview(FILE *to)
-{
-    fprintf(to, ".TH BANTAM 1 \"\" \"bantam %s\"\n.SH NAME\nbantam \\- convert, quantize, verify and inspect language models\n"
-                ".SH SYNOPSIS\n.B bantam\n.I COMMAND MODEL\n[\\fIOPTION\\fR]...\n.SH COMMANDS\n", BANTAM_VERSION);
-    for (size_t i = 0; commands[i]; i++) {
-        fprintf(to, ".TP\n.BR bantam\\-%s (1)\n", commands[i]->name);
-        print_roff(to, commands[i]->about);
-    }
-    fputs(exit_status, to);
-}
-
-void args_print_man(FILE *to, const struct command *c)
-{
-    if (!c) {
-        print_man_overview(to);
-        return;
-    }
-    fprintf(to, ".TH BANTAM\\-%s 1 \"\" \"bantam %s\"\n.SH NAME\nbantam\\-%s \\- ", c->name, BANTAM_VERSION, c->name);
-    print_roff(to, c->about);
-    fprintf(to, ".SH SYNOPSIS\n.B bantam %s\n.I %s\n[\\fIOPTION\\fR]...\n.SH DESCRIPTION\n", c->name, c->operands);
-    print_roff(to, c->detail);
-    fputs(".SH OPTIONS\n", to);
-    for (size_t k = 0; k < NOPTIONS; k++)
-        if (takes(c, &options[k]))
-            print_man_option(to, &options[k]);
-    fputs(exit_status, to);
-    fputs(".SH SEE ALSO\n.BR bantam (1)\n", to);
-}
-
-/* What completes a value, by what stands for it in help: words, or NULL for the names of all types. */
-static const struct completed {
-    const char *value, *words;
-} completed[] = { { "TYPE", NULL }, { "FORMAT", "gguf safetensors" }, { "WHEN", "always never auto" } };
-
-/* "--type|-t|--output-type" of all options with that value. */
-static void print_options_of(FILE *to, const char *value)
-{
-    const char *between = "";
-
-    for (size_t k = 0; k < NOPTIONS; k++)
-        if (options[k].value && strcmp(options[k].value, value) == 0) {
-            fprintf(to, "%s--%s", between, options[k].name);
-            if (options[k].letter)
-                fprintf(to, "|-%c", options[k].letter);
-            between = "|";
-        }
-}
-
-/* Types are known in any letter case, and completed in that of the list. */
-static void print_value_completion(FILE *to)
-{
-    fputs("  local prev=${COMP_WORDS[COMP_CWORD-1]}\n  [ \"$prev\" = = ] && prev=${COMP_WORDS[COMP_CWORD-2]}\n  case $prev in\n", to);
-    for (size_t i = 0; i < sizeof completed / sizeof *completed; i++) {
-        fputs("    ", to);
-        print_options_of(to, completed[i].value);
-        fprintf(to, ") COMPREPLY=($(compgen -W '%s", completed[i].words ? completed[i].words : "");
-        for (size_t k = 0; !completed[i].words && k < recipe_count(); k++)
-            fprintf(to, " %s", recipe_at(k)->name);
-        fputs(completed[i].words ? "' -- \"$cur\")); return;;\n" : "' -- \"$(printf %s \"$cur\" | tr a-z A-Z)\")); return;;\n", to);
-    }
-    fputs("  esac\n", to);
-}
-
-void args_print_completion(FILE *to, const char *shell)
-{
-    fputs(strcmp(shell, "zsh") == 0 ? "#compdef bantam\nautoload -U +X bashcompinit && bashcompinit\n"
-                                    : "# bash completion for bantam\n", to);
-    fputs("_bantam() {\n  local cur=${COMP_WORDS[COMP_CWORD]} words=\n  if [ \"$COMP_CWORD\" = 1 ]; then words='", to);
-    for (size_t i = 0; commands[i]; i++)
-        fprintf(to, "%s ", commands[i]->name);
-    fputs("--help --version'\n  else case ${COMP_WORDS[1]} in\n", to);
-    for (size_t i = 0; commands[i]; i++) {
-        fprintf(to, "    %s) words='", commands[i]->name);
-        for (size_t k = 0; k < NOPTIONS; k++)
-            if (takes(commands[i], &options[k]))
-                fprintf(to, "--%s ", options[k].name);
-        fputs("';;\n", to);
-    }
-    fputs("  esac; fi\n", to);
-    print_value_completion(to);
-    fputs("  case $cur in\n    -*) ;;\n"
-          "    *) [ \"$COMP_CWORD\" = 1 ] || { COMPREPLY=($(compgen -f -- \"$cur\")); return; };;\n  esac\n"
-          "  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\ncomplete -o filenames -F _bantam bantam\n", to);
+    for (size_t i = 0; i < NOPTIONS; i++)
+        if (in_list(names, options[i].name) && given(a, &options[i]))
+            return fail(f, FAIL_USAGE, "--%s %s", options[i].name, why);
+    return 0;
 }

@@ -69,6 +69,9 @@ extern const struct command *const commands[];      /* NULL-terminated; bantam.c
  * the command, NULL for a bare `bantam`, `--help` or `--version`. */
 int args_parse(struct args *a, int argc, char **argv, const struct command **c, struct fail *f);
 
+/* For options that mean nothing beside others: FAIL_USAGE, "--NAME WHY", for the first of `names` (NULL-terminated) that was given. */
+int args_refuse(const struct args *, const char *const *names, const char *why, struct fail *f);
+
 void args_print_usage(FILE *, const struct command *);     /* NULL: the overview */
 void args_print_man(FILE *, const struct command *);       /* bantam-COMMAND(1); NULL: bantam(1), the overview */
 void args_print_completion(FILE *, const char *shell);     /* "bash" or "zsh" */

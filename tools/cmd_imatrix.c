@@ -285,8 +285,12 @@ static int run_show(struct args *a, struct fail *f)
 
 static int run_imatrix(struct args *a, struct fail *f)
 {
+    static const char *const computing[] = { "text", "chunks", "min-tokens", "process-output", "parse-special", "ignore-key", NULL };
+
     if (a->merge && a->show)
         return fail(f, FAIL_USAGE, "--merge and --show exclude each other");
+    if ((a->merge || a->show) && args_refuse(a, computing, "is for computing a matrix", f))
+        return -1;
     if (a->merge)
         return run_merge(a, f);
     if (a->show)

@@ -188,8 +188,8 @@ static int run_verify(struct args *a, struct fail *f)
         return fail(f, FAIL_USAGE, "'verify' needs --against ORIGINAL"), fail_hint(f, "the model that was converted or quantized");
     if (a->as_files)
         return verify_static(a, f);
-    if (a->imatrix || a->prune_layers)
-        return fail(f, FAIL_USAGE, "--%s needs --static", a->imatrix ? "imatrix" : "prune-layers");
+    if (args_refuse(a, (const char *const[]){ "imatrix", "prune-layers", NULL }, "needs --static", f))
+        return -1;
     if ((a->has_shots || a->has_min_choices_agreement) && !a->choices)
         return fail(f, FAIL_USAGE, "--%s needs --choices FILE", a->has_shots ? "shots" : "min-choices-agreement");
     if (a->min_top1 > 1 || a->min_choices_agreement > 1) {

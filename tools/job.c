@@ -294,13 +294,15 @@ static int decode_matrices(struct job *j, const struct qtype *type, bool *decode
 /* To safetensors: everything keeps its name; floating-point tensors are cast, and the directory's other files come along. */
 static int open_cast(struct job *j, struct fail *f)
 {
+    static const char *const for_gguf[] = { "size", "bpw", "imatrix", "prune-layers", "metadata", "pre-tokenizer", "tensor-type", "tensor-types",
+                                            "output-type", "embedding-type", "leave-output", "pure", "no-fallback", NULL };
     const struct qtype *type = j->recipe && j->recipe->base ? qtype_named(j->recipe->base) : NULL;
     struct carry_options carry = carry_options(j);
     struct meta keys = {0};
     bool decoded = false;
 
-    if (!j->recipe || j->args->imatrix || j->args->prune_layers)
-        return fail(f, FAIL_USAGE, "--size, --bpw, --imatrix and --prune-layers are for GGUF"), fail_hint(f, "end OUT in .gguf");
+    if (args_refuse(j->args, for_gguf, "is for GGUF", f))
+        return fail_hint(f, "end OUT in .gguf");
     if (j->recipe->base && (!type || !type->safetensors))
         return fail(f, FAIL_USAGE, "safetensors cannot hold %s", j->recipe->name), fail_hint(f, "F32, F16, BF16 or auto; or end OUT in .gguf");
     if (j->args->with_license_text)
@@ -330,8 +332,8 @@ static int check_options(const struct args *a, struct fail *f)
 {
     if (a->include_weights.n && a->exclude_weights.n)
         return fail(f, FAIL_USAGE, "--include-weights and --exclude-weights cannot be used together");
-    if ((a->include_weights.n || a->exclude_weights.n || a->no_provenance) && !a->imatrix)
-        return fail(f, FAIL_USAGE, "--include-weights, --exclude-weights and --no-provenance go with --imatrix");
+    if (!a->imatrix && args_refuse(a, (const char *const[]){ "include-weights", "exclude-weights", "no-provenance", NULL }, "needs --imatrix", f))
+        return -1;
     if (a->keep_split && a->split_size)
         return fail(f, FAIL_USAGE, "--keep-split and --split-size cannot be used together");
     return 0;

@@ -260,13 +260,15 @@ static int run(struct task *t, struct fail *f)
 
 int verify_static(struct args *a, struct fail *f)
 {
+    static const char *const none[] = { "text", "context", "chunks", "memory", "exact", "dry-run", "choices", "shots", "max-kld", "max-ppl-ratio",
+                                        "min-top1", "min-choices-agreement", "min-cosine", "min-rank-correlation", NULL };
     struct task t = { .args = a, .out = a->operand.item[0] };
     int bad;
 
     if (a->operand.n != 1)
         return fail(f, FAIL_USAGE, "--static takes one file at a time");
-    if (a->text || a->has_max_kld || a->has_max_ppl_ratio)
-        return fail(f, FAIL_USAGE, "--static runs no text, so --text and its thresholds mean nothing");
+    if (args_refuse(a, none, "means nothing with --static, which runs no text", f))
+        return -1;
     bad = run(&t, f);
 
     model_close(t.found);
