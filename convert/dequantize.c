@@ -5,6 +5,7 @@
 #include "formats/file.h"
 #include "formats/text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -83,9 +84,25 @@ static int read_group(const cJSON *group, struct stored_as *s, struct fail *f)
     return 0;
 }
 
+/* Whole numbers of a few bits; all groups alike. */
+static int read_packed(const char *key, const cJSON *q, struct stored_as *s, struct fail *f)
+{
+    const cJSON *groups = cJSON_GetObjectItemCaseSensitive(q, "config_groups"), *weights;
+    uint64_t bits, size = 0;
+
+    weights = groups && groups->child ? cJSON_GetObjectItemCaseSensitive(groups->child, "weights") : NULL;
+    if (!weights || cJSON_GetArraySize(groups) != 1)
+        return refuse(key, "config_groups", "more than one", f);
+    if (strcmp(json_str(weights, "type", "int"), "int") != 0 || !json_u64(cJSON_GetObjectItemCaseSensitive(weights, "num_bits"), &bits) || !bits || bits > 8)
+        return refuse(key, "format", "pack-quantized of other numbers than integers of 1 to 8 bits", f);
+    json_u64(cJSON_GetObjectItemCaseSensitive(weights, "group_size"), &size);
+    s->packing = (struct packing){ .bits = (unsigned)bits, .group = size };
+    return 0;
+}
+
 static int read_compressed(const char *key, const cJSON *q, struct stored_as *s, struct arena *a, struct fail *f)
 {
-    static const char *const known[] = { "float-quantized", "int-quantized", "naive-quantized" };
+    static const char *const known[] = { "float-quantized", "int-quantized", "naive-quantized", "pack-quantized" };
     const char *format = json_str(q, "format", "unknown"),
                *sparsity = json_str(cJSON_GetObjectItemCaseSensitive(q, "sparsity_config"), "format", "dense");
     const cJSON *group;
@@ -98,9 +115,54 @@ static int read_compressed(const char *key, const cJSON *q, struct stored_as *s,
     if (strcmp(sparsity, "dense") != 0)
         return refuse(key, "sparsity_config.format", sparsity, f);
     s->name = arena_printf(a, "%s %s", s->name, format);
+    if (strcmp(format, "pack-quantized") == 0)
+        return read_packed(key, q, s, f);
     cJSON_ArrayForEach(group, cJSON_GetObjectItemCaseSensitive(q, "config_groups"))
         if (read_group(group, s, f))
             return -1;
+    return 0;
+}
+
+/* {"bits", "group_size", ...}: -1 is one group for all columns. */
+static int read_words(const char *key, const cJSON *q, struct stored_as *s, struct fail *f)
+{
+    const cJSON *bits = cJSON_GetObjectItemCaseSensitive(q, "bits");
+    uint64_t n, size = 0;
+
+    if (!json_u64(bits ? bits : cJSON_GetObjectItemCaseSensitive(q, "w_bit"), &n) || (n != 2 && n != 4 && n != 8))
+        return refuse(key, "bits", cJSON_IsNumber(bits) && bits->valuedouble == 3 ? "3" : "unknown", f);
+    json_u64(cJSON_GetObjectItemCaseSensitive(q, cJSON_GetObjectItemCaseSensitive(q, "group_size") ? "group_size" : "q_group_size"), &size);
+    s->packing = (struct packing){ .bits = (unsigned)n, .group = size, .turned = true };
+    return 0;
+}
+
+static int read_gptq(const char *key, const cJSON *q, struct stored_as *s, struct arena *a, struct fail *f)
+{
+    const char *format = json_str(q, "checkpoint_format", "gptq");
+
+    (void)a;
+    if (strcmp(format, "gptq") != 0 && strcmp(format, "gptq_v2") != 0)
+        return refuse(key, "checkpoint_format", format, f);
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(q, "is_marlin_format")))
+        return refuse(key, "checkpoint_format", "marlin", f);
+    if (read_words(key, q, s, f))
+        return -1;
+    s->packing.zero_less = strcmp(format, "gptq") == 0;
+    return 0;
+}
+
+static int read_awq(const char *key, const cJSON *q, struct stored_as *s, struct arena *a, struct fail *f)
+{
+    const char *version = json_str(q, "version", "gemm");
+
+    (void)a;
+    if (strcasecmp(version, "gemm") != 0)
+        return refuse(key, "version", version, f);
+    if (read_words(key, q, s, f))
+        return -1;
+    if (s->packing.bits != 4)
+        return refuse(key, "bits", "other than 4", f);
+    s->packing.interleaved = true;
     return 0;
 }
 
@@ -110,7 +172,7 @@ static const struct {
     int (*read)(const char *key, const cJSON *q, struct stored_as *, struct arena *, struct fail *);
 } methods[] = {
     { "fp8", read_fp8 }, { "fbgemm_fp8", read_plain }, { "compressed-tensors", read_compressed }, { "modelopt", read_modelopt },
-    { "fp8_e4m3", read_plain },
+    { "fp8_e4m3", read_plain }, { "gptq", read_gptq }, { "awq", read_awq },
 };
 
 /* The names that the object goes by in a config. */
@@ -175,16 +237,33 @@ static const struct {
     { ".qscale_weight", ".weight" }, { ".weight_scale", ".weight" }, { "_scale_inv", "" },
 };
 
+/* Endings of what a packed matrix consists of; all but the first two may be missing. */
+static const struct names {
+    const char *word, *scale, *zero, *group_of, *shape;
+} packed_names[] = {
+    { ".weight_packed", ".weight_scale", ".weight_zero_point", ".weight_g_idx", ".weight_shape" },
+    { ".qweight", ".scales", ".qzeros", ".g_idx", NULL },
+};
+
 /* Scales of what goes into a matrix or comes out of it: for those who compute in few bits. */
 static const char *const unused[] = {
     ".input_scale", "activation_scale", ".qscale_act", ".input_scale_ub", ".output_scale", ".input_zero_point", ".output_zero_point",
     ".q_scale", ".k_scale", ".v_scale", ".prob_scale",
 };
 
+/* What becomes of a tensor of the inner model. */
+struct part {
+    struct scaled scaled;       /* .weight is the tensor */
+    struct packed *packed;      /* it is the words of these; NULL: it is not */
+    bool gone;                  /* it belongs to another */
+};
+
 struct dequantized {
     struct model base;
     struct model *inner;
-    struct scaled *part;        /* one per tensor; tensor.offset is its index */
+    struct part *part;          /* one per tensor; tensor.offset is its index */
+    struct packed_turners turners;
+    struct account *account;
 };
 
 static bool is_unused(const char *name)
@@ -195,12 +274,18 @@ static bool is_unused(const char *name)
     return false;
 }
 
+/* A name with another ending than the one it has. */
+static const char *with_ending(const char *name, const char *ending, const char *instead, struct arena *a)
+{
+    return arena_printf(a, "%.*s%s", (int)(strlen(name) - strlen(ending)), name, instead);
+}
+
 /* The name of the matrix that a tensor of scales belongs to; NULL: it is none. */
 static const char *name_of_weight(const char *name, struct arena *a)
 {
     for (size_t i = 0; i < sizeof scales / sizeof *scales; i++)
         if (ends_with(name, scales[i].ending))
-            return arena_printf(a, "%.*s%s", (int)(strlen(name) - strlen(scales[i].ending)), name, scales[i].weight);
+            return with_ending(name, scales[i].ending, scales[i].weight, a);
     return NULL;
 }
 
@@ -210,10 +295,57 @@ static bool needs_scale(const struct qtype *type)
     return strcmp(type->name, "f8_e4m3") == 0 || strcmp(type->name, "f8_e5m2") == 0 || strcmp(type->name, "i8") == 0;
 }
 
-static int add_scale(struct scaled *part, struct model *inner, const struct tensor *scale, const char *name, struct fail *f)
+/* ---- packed matrices ---- */
+/* The tensor beside `word` with another ending, which is booked and gone; NULL: there is none. */
+static const struct tensor *take(struct dequantized *d, const char *word, const char *ending, const char *other, const char *as, const char *how)
 {
-    const struct tensor *weight = model_tensor(inner, name);
-    struct scaled *s = weight ? &part[weight - inner->tensor] : NULL;
+    struct arena *a = &d->base.arena;
+    const struct tensor *t = other ? model_tensor(d->inner, with_ending(word, ending, other, a)) : NULL;
+
+    if (!t)
+        return NULL;
+    d->part[t - d->inner->tensor].gone = true;
+    account_used(d->account, ACCOUNT_TENSOR, t->name, as, how);
+    return t;
+}
+
+static int add_packed(struct dequantized *d, const struct tensor *word, const struct names *n, const struct packing *how, struct fail *f)
+{
+    struct arena *a = &d->base.arena;
+    const char *as = with_ending(word->name, n->word, ".weight", a);
+    struct packed *p = arena_new(a, struct packed);
+    const struct tensor *shape = take(d, word->name, n->word, n->shape, as, "shape");
+
+    *p = (struct packed){ .how = *how, .word = word, .scale = take(d, word->name, n->word, n->scale, as, "scales"),
+                          .zero = take(d, word->name, n->word, n->zero, as, "zero points"),
+                          .group_of = take(d, word->name, n->word, n->group_of, as, "which columns share a scale") };
+    if (!p->scale)
+        return fail(f, FAIL_INPUT, "tensor '%s' has no scales", word->name);
+    if (model_tensor(d->inner, as))
+        return fail(f, FAIL_INPUT, "tensor '%s' is there twice, in '%s' too", as, word->name);
+    if (packed_init(p, d->inner, shape, f))
+        return -1;
+    account_used(d->account, ACCOUNT_TENSOR, word->name, as, arena_printf(a, "numbers of %u bits in groups of %" PRIu64, how->bits, p->how.group));
+    d->part[word - d->inner->tensor].packed = p;
+    return 0;
+}
+
+static int add_all_packed(struct dequantized *d, const struct packing *how, struct fail *f)
+{
+    for (size_t i = 0; i < d->inner->ntensors; i++)
+        for (size_t k = 0; k < sizeof packed_names / sizeof *packed_names; k++) {
+            const struct tensor *t = &d->inner->tensor[i];
+            if (ends_with(t->name, packed_names[k].word) && add_packed(d, t, &packed_names[k], how, f))
+                return -1;
+        }
+    return 0;
+}
+
+/* ---- matrices and their scales ---- */
+static int add_scale(struct dequantized *d, const struct tensor *scale, const char *name, struct fail *f)
+{
+    const struct tensor *weight = model_tensor(d->inner, name);
+    struct scaled *s = weight ? &d->part[weight - d->inner->tensor].scaled : NULL;
 
     if (!weight)
         return fail(f, FAIL_INPUT, "the scales '%s' are there, but not their tensor '%s'", scale->name, name);
@@ -226,31 +358,38 @@ static int add_scale(struct scaled *part, struct model *inner, const struct tens
     return 0;
 }
 
-/* Sets the part of every tensor of `inner`; gone[i]: it is one of scales. */
-static int pair_tensors(struct dequantized *d, const struct stored_as *how, struct scaled *part, bool *gone, struct account *account,
-                        struct fail *f)
+static int add_all_scales(struct dequantized *d, struct fail *f)
 {
-    struct model *inner = d->inner;
+    for (size_t i = 0; i < d->inner->ntensors; i++) {
+        const struct tensor *t = &d->inner->tensor[i];
+        bool ignored = is_unused(t->name);
+        const char *name = ignored ? NULL : name_of_weight(t->name, &d->base.arena);
 
-    for (size_t i = 0; i < inner->ntensors; i++) {
-        const struct tensor *t = &inner->tensor[i];
-        const char *name = is_unused(t->name) ? NULL : name_of_weight(t->name, &d->base.arena);
-
-        part[i].weight = t;
-        gone[i] = name || is_unused(t->name);
-        if (name && add_scale(part, inner, t, name, f))
-            return -1;
-        if (gone[i] && !name)
-            account_ignored(account, ACCOUNT_TENSOR, t->name, "scales what goes through a matrix, not the matrix");
-    }
-    for (size_t i = 0; i < inner->ntensors; i++) {
-        if (!part[i].scale && !gone[i] && needs_scale(part[i].weight->type))
-            return fail(f, FAIL_INPUT, "tensor '%s' is of type %s, but has no scales", part[i].weight->name, part[i].weight->type->label);
-        if (!part[i].scale)
+        d->part[i].scaled.weight = t;
+        if (d->part[i].gone)
             continue;
-        if (scaled_init(&part[i], how->block, f))
+        d->part[i].gone = ignored || name;
+        if (name && add_scale(d, t, name, f))
             return -1;
-        account_used(account, ACCOUNT_TENSOR, part[i].scale->name, part[i].weight->name, scaled_how(&part[i], &d->base.arena));
+        if (ignored)
+            account_ignored(d->account, ACCOUNT_TENSOR, t->name, "scales what goes through a matrix, not the matrix");
+    }
+    return 0;
+}
+
+static int pair_tensors(struct dequantized *d, const struct stored_as *how, struct fail *f)
+{
+    if ((how->packing.bits && add_all_packed(d, &how->packing, f)) || add_all_scales(d, f))
+        return -1;
+    for (size_t i = 0; i < d->inner->ntensors; i++) {
+        struct scaled *s = &d->part[i].scaled;
+        if (!s->scale && !d->part[i].gone && needs_scale(s->weight->type))
+            return fail(f, FAIL_INPUT, "tensor '%s' is of type %s, but has no scales", s->weight->name, s->weight->type->label);
+        if (!s->scale)
+            continue;
+        if (scaled_init(s, how->block, f))
+            return -1;
+        account_used(d->account, ACCOUNT_TENSOR, s->scale->name, s->weight->name, scaled_how(s, &d->base.arena));
     }
     return 0;
 }
@@ -259,13 +398,13 @@ static int pair_tensors(struct dequantized *d, const struct stored_as *how, stru
 static const void *dequantized_rows(struct model *m, const struct tensor *t, uint64_t first, uint64_t n, struct arena *tmp, struct fail *f)
 {
     struct dequantized *d = (struct dequantized *)m;
-    const struct scaled *s = &d->part[t->offset];
+    const struct part *p = &d->part[t->offset];
     const float *x;
     void *out;
 
-    if (!s->scale)
-        return model_rows(d->inner, s->weight, first, n, tmp, f);
-    x = scaled_rows(s, d->inner, first, n, tmp, f);
+    if (!p->scaled.scale && !p->packed)
+        return model_rows(d->inner, p->scaled.weight, first, n, tmp, f);
+    x = p->packed ? packed_rows(p->packed, &d->turners, d->inner, first, n, tmp, f) : scaled_rows(&p->scaled, d->inner, first, n, tmp, f);
     if (!x || strcmp(t->type->name, "f32") == 0)
         return x;
     out = arena_raw(tmp, n * tensor_row_bytes(t));
@@ -283,31 +422,43 @@ static void dequantized_close(struct model *m)
 
 static const struct model_ops dequantized_ops = { dequantized_rows, dequantized_close };
 
+static void add_tensor(struct dequantized *d, size_t i, const struct qtype *as)
+{
+    struct tensor *t = &d->base.tensor[d->base.ntensors++];
+    const struct packed *p = d->part[i].packed;
+
+    *t = d->inner->tensor[i];
+    t->offset = i;
+    if (d->part[i].scaled.scale || p)
+        t->type = as;
+    if (!p)
+        return;
+    for (size_t k = 0; k < sizeof packed_names / sizeof *packed_names; k++)
+        if (ends_with(p->word->name, packed_names[k].word))
+            t->name = with_ending(p->word->name, packed_names[k].word, ".weight", &d->base.arena);
+    t->shape[0] = p->rows;
+    t->shape[1] = p->columns;
+}
+
 int model_dequantize(struct model **m, const struct stored_as *how, const struct qtype *as, struct account *account, struct fail *f)
 {
     struct model *inner = *m;
     struct dequantized *d = model_adapter(sizeof *d, &dequantized_ops, inner);
     struct arena *a = &d->base.arena;
-    bool *gone = arena_array(a, bool, inner->ntensors);
 
     d->inner = inner;
-    d->part = arena_array(a, struct scaled, inner->ntensors);
-    if (pair_tensors(d, how, d->part, gone, account, f)) {
+    d->account = account;
+    d->part = arena_array(a, struct part, inner->ntensors);
+    d->turners = packed_turners_new(a);
+    if (pair_tensors(d, how, f)) {
         arena_release(a);
         return -1;
     }
     meta_copy(&d->base.meta, a, &inner->meta);
     d->base.tensor = arena_array(a, struct tensor, inner->ntensors);
-    for (size_t i = 0; i < inner->ntensors; i++) {
-        struct tensor *t = &d->base.tensor[d->base.ntensors];
-        if (gone[i])
-            continue;
-        *t = inner->tensor[i];
-        if (d->part[i].scale)
-            t->type = as;
-        t->offset = i;
-        d->base.ntensors++;
-    }
+    for (size_t i = 0; i < inner->ntensors; i++)
+        if (!d->part[i].gone)
+            add_tensor(d, i, as);
     *m = &d->base;
     return 0;
 }

@@ -1,11 +1,13 @@
 /* dequantize.h - an adapter: a Hugging Face checkpoint whose matrices are stored in few bits, beside tensors of scales, as one of
  * plain floats. How they are stored is what quantization_config says; layouts and formulas are those of llama.cpp's conversion/base.py
  * (dequant_model) and of the libraries that write such files: transformers' fine-grained FP8 and FBGEMM, compressed-tensors,
- * NVIDIA's ModelOpt, and Mistral's own qscale_weight. A weight is its stored number times its scale, in float32. */
+ * NVIDIA's ModelOpt, Mistral's own qscale_weight, GPTQ and AWQ. A weight is its stored number, less its zero point where there are such, times
+ * its scale, in float32 (scaled.h, packed.h). */
 #ifndef BANTAM_DEQUANTIZE_H
 #define BANTAM_DEQUANTIZE_H
 
 #include "convert/account.h"
+#include "convert/packed.h"
 #include "formats/json.h"
 #include "formats/model.h"
 
@@ -13,6 +15,7 @@
 struct stored_as {
     const char *name;           /* for messages and the account: "fp8", "compressed-tensors float-quantized" */
     uint64_t block[2];          /* so many rows and columns share a scale; 0: the shape of the scales tells */
+    struct packing packing;     /* .bits 0: numbers are not packed into words */
 };
 
 /* Reads what says how matrices are stored: quantization_config in config.json, quantization in params.json, hf_quant_config.json beside

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Tiny checkpoints whose matrices are stored in 8 bits beside their scales, and what llama.cpp's convert_hf_to_gguf.py makes of them,
+"""Tiny checkpoints whose matrices are stored in few bits beside their scales, and what llama.cpp's convert_hf_to_gguf.py makes of them,
 without a vocabulary.
 
 usage: fp8.py LLAMA_CPP_DIR [NAME...]    (needs torch, transformers, safetensors, gguf, mistral_common)
-Writes tests/golden/fp8/NAME/ and tests/golden/fp8/NAME.gguf (--outtype f32). Three of the ways are not known to the converter: their
-reference is made from the same tensors under a config that it knows."""
+Writes tests/golden/fp8/NAME/ and tests/golden/fp8/NAME.gguf (--outtype f32). Four of the ways are not known to the converter: the
+reference of three is made from the same tensors under a config that it knows, that of AWQ from weights decoded by AWQ's own formula."""
 import importlib, json, os, runpy, shutil, sys
 
 import torch
@@ -98,6 +98,57 @@ MODELS = {
 }
 
 
+# ---- numbers of a few bits in words of 32 ----
+def pack(q, bits, dim, order=None):
+    """Along `dim`, the first number in the lowest bits."""
+    n = 32 // bits
+    q = q.movedim(dim, -1)
+    q = torch.nn.functional.pad(q, (0, -q.shape[-1] % n)).unflatten(-1, (-1, n)).long()
+    if order:
+        q = q[..., order]
+    w = (q << torch.arange(0, 32 - bits + 1, bits)[:n]).sum(-1)
+    return (w - ((w >> 31) << 32)).int().movedim(-1, dim).contiguous()
+
+
+def words(way, bits, size):
+    """Stores each matrix of a layer, N x K, in groups of `size` columns."""
+    def change(t):
+        out = {}
+        for name, w in t.items():
+            if '.layers.' not in name or w.dim() != 2:
+                out[name] = w
+                continue
+            (n, k), base = w.shape, name.removesuffix('.weight')
+            q, s = torch.randint(0, 2 ** bits, (n, k)), (torch.rand(n, -(-k // size)) * 0.02 + 1e-3).half()
+            z = torch.randint(1, 2 ** bits - 1, s.shape)
+            if way == 'gptq':
+                groups = torch.randperm(k) // size if bits == 4 else torch.arange(k) // size
+                out |= {base + '.qweight': pack(q.T, bits, 0), base + '.scales': s.T.contiguous(), base + '.qzeros': pack(z.T, bits, 1),
+                        base + '.g_idx': groups.int()}
+            elif way == 'awq':
+                order = [0, 2, 4, 6, 1, 3, 5, 7]
+                out |= {base + '.qweight': pack(q.T, 4, 1, order), base + '.scales': s.T.contiguous(), base + '.qzeros': pack(z.T, 4, 1, order)}
+                DECODED[name] = (q - z.repeat_interleave(size, 1)[:, :k]).float() * s.float().repeat_interleave(size, 1)[:, :k]
+            else:
+                out |= {name + '_packed': pack(q, bits, 1), name + '_scale': s.bfloat16(), name + '_shape': torch.tensor([n, k])}
+                out |= {name + '_zero_point': pack(z, bits, 0)} if way == 'zero' else {}
+        return out
+    return change
+
+
+DECODED = {}
+WIDE = SMALL | dict(hidden_size=16, intermediate_size=24)
+MODELS |= {
+    'gptq': ('Llama', WIDE, {}, words('gptq', 4, 8), dict(quant_method='gptq', bits=4, group_size=8, desc_act=True, sym=False), None),
+    'gptq8': ('Llama', WIDE, {}, words('gptq', 8, 16), dict(quant_method='gptq', bits=8, group_size=16, desc_act=False, checkpoint_format='gptq_v2'),
+              None),
+    'awq': ('Llama', WIDE, {}, words('awq', 4, 8), dict(quant_method='awq', bits=4, group_size=8, version='gemm', zero_point=True), None),
+    'packed': ('Llama', WIDE, {}, words('packed', 4, 8), compressed('int', 'pack-quantized', num_bits=4, strategy='group', group_size=8), None),
+    'packed-zero': ('Llama', WIDE, {}, words('zero', 3, 4), compressed('int', 'pack-quantized', num_bits=3, strategy='group', group_size=4,
+                    symmetric=False), None),
+}
+
+
 def fused(t):
     """transformers' names: the scales of a tensor that is not called .weight."""
     return {n.replace('projweight_scale_inv', 'proj_scale_inv'): w for n, w in t.items()}
@@ -142,6 +193,13 @@ def convert(path, name, *more):
 
 def reference(name, known):
     path = os.path.join(OUT, name)
+    if name == 'awq':
+        shutil.copytree(path, os.path.join(OUT, 'tmp', name))
+        path = os.path.join(OUT, 'tmp', name)
+        file = os.path.join(path, 'model.safetensors')
+        plain = {n: w for n, w in load_file(file).items() if not n.endswith(('.qweight', '.scales', '.qzeros'))}
+        save_file(plain | DECODED, file, metadata={'format': 'pt'})
+        config(path, lambda c: c.pop('quantization_config'))
     if known:
         shutil.copytree(path, os.path.join(OUT, 'tmp', name))
         path = os.path.join(OUT, 'tmp', name)

@@ -4,7 +4,7 @@
 #include "convert/scaled.h"
 #include "tests/unit/test.h"
 
-/* A model in memory: weight i of a tensor of F8_E4M3 is i % 120, of floats 1 + i. */
+/* A model in memory: weight i of a tensor of bytes is i % 120, of floats 1 + i, of 32-bit words i. */
 struct memory {
     struct model base;
     struct tensor t[6];
@@ -13,8 +13,9 @@ struct memory {
 static const void *memory_rows(struct model *m, const struct tensor *t, uint64_t first, uint64_t n, struct arena *tmp, struct fail *f)
 {
     uint64_t width = tensor_row(t);
-    bool bytes = t->type->nbytes == 1;
+    bool bytes = t->type->nbytes == 1, words = strcmp(t->type->name, "i32") == 0;
     uint8_t *code = arena_raw(tmp, n * width);
+    int32_t *word = arena_raw(tmp, n * width * sizeof *word);
     float *x = arena_raw(tmp, n * width * sizeof *x);
 
     (void)m;
@@ -23,8 +24,9 @@ static const void *memory_rows(struct model *m, const struct tensor *t, uint64_t
     for (uint64_t i = 0; i < n * width; i++) {
         code[i] = (uint8_t)((first * width + i) % 120);
         x[i] = 1 + (float)(first * width + i);
+        word[i] = (int32_t)(first * width + i);
     }
-    return bytes ? (const void *)code : x;
+    return bytes ? (const void *)code : words ? (const void *)word : x;
 }
 
 static void memory_close(struct model *m)
@@ -134,23 +136,75 @@ static const struct {
       "the scales 'a.weight_scale' are of type Q8_0 and their tensor of type F8_E4M3, which no scale has" },
 };
 
+/* Of packed numbers: 4 bits, turned, in groups of 8. */
+static const struct {
+    struct { const char *name, *type; int rank; uint64_t shape[3]; } t[4];
+    const char *text;
+} odd_words[] = {
+    { { { "a.qweight", "i32", 2, { 2, 6 } } }, "tensor 'a.qweight' has no scales" },
+    { { { "a.qweight", "f32", 2, { 2, 6 } }, { "a.scales", "f32", 2, { 2, 6 } } }, "tensor 'a.qweight' is no matrix of 32-bit words" },
+    { { { "a.qweight", "i32", 1, { 2 } }, { "a.scales", "f32", 2, { 2, 6 } } }, "tensor 'a.qweight' is no matrix of 32-bit words" },
+    { { { "a.qweight", "i32", 2, { 2, 6 } }, { "a.scales", "f32", 2, { 2, 6 } }, { "a.weight", "f32", 2, { 6, 16 } } },
+      "tensor 'a.weight' is there twice, in 'a.qweight' too" },
+    { { { "a.qweight", "i32", 2, { 2, 6 } }, { "a.scales", "f32", 2, { 2, 5 } } },
+      "tensor 'a.scales' does not go with 'a.qweight', 6 x 16 numbers of 4 bits in groups of 8" },
+    { { { "a.qweight", "i32", 2, { 2, 6 } }, { "a.scales", "f32", 2, { 2, 6 } }, { "a.qzeros", "i32", 2, { 2, 2 } } },
+      "tensor 'a.qzeros' does not go with 'a.qweight', 6 x 16 numbers of 4 bits in groups of 8" },
+    { { { "a.qweight", "i32", 2, { 2, 6 } }, { "a.scales", "f32", 2, { 2, 6 } }, { "a.g_idx", "i32", 1, { 15 } } },
+      "tensor 'a.g_idx' does not go with 'a.qweight', 6 x 16 numbers of 4 bits in groups of 8" },
+    { { { "a.weight_packed", "i32", 2, { 2, 6 } }, { "a.weight_scale", "f32", 2, { 2, 6 } }, { "a.weight_shape", "f32", 1, { 2 } } },
+      "'a.weight_shape' does not hold the two numbers of a shape" },
+};
+
+static void check_odd(struct tensor *t, size_t n, struct packing packing, const char *text)
+{
+    struct stored_as how = { .name = "fp8", .packing = packing };
+    struct model *m = memory(t, n), *was = m;
+    struct account account = {0};
+    struct fail f = {0};
+
+    CHECK(model_dequantize(&m, &how, qtype_named("f32"), &account, &f) == -1 && m == was);
+    CHECK_STR(f.text, text);
+    account_release(&account);
+    model_close(m);
+}
+
 TEST(dequantize_refuses_what_does_not_go_together)
 {
-    struct stored_as how = { .name = "fp8" };
-
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
         struct tensor t[3];
         size_t n = 0;
         for (; n < 3 && odd[i].t[n].name; n++)
             t[n] = tensor(odd[i].t[n].name, odd[i].t[n].type, odd[i].t[n].rank, odd[i].t[n].shape[0], odd[i].t[n].shape[1], odd[i].t[n].shape[2]);
-        struct model *m = memory(t, n), *was = m;
-        struct account account = {0};
-        struct fail f = {0};
-        CHECK(model_dequantize(&m, &how, qtype_named("f32"), &account, &f) == -1 && m == was);
-        CHECK_STR(f.text, odd[i].text);
-        account_release(&account);
-        model_close(m);
+        check_odd(t, n, (struct packing){0}, odd[i].text);
     }
+    for (size_t i = 0; i < sizeof odd_words / sizeof *odd_words; i++) {
+        struct tensor t[4];
+        size_t n = 0;
+        for (; n < 4 && odd_words[i].t[n].name; n++)
+            t[n] = tensor(odd_words[i].t[n].name, odd_words[i].t[n].type, odd_words[i].t[n].rank, odd_words[i].t[n].shape[0],
+                          odd_words[i].t[n].shape[1], odd_words[i].t[n].shape[2]);
+        check_odd(t, n, (struct packing){ .bits = 4, .group = 8, .turned = true }, odd_words[i].text);
+    }
+}
+
+/* Which group a column belongs to is only read with the rows. */
+TEST(dequantize_refuses_groups_that_are_none)
+{
+    struct tensor t[] = { tensor("a.qweight", "i32", 2, 2, 6, 0), tensor("a.scales", "f32", 2, 2, 6, 0), tensor("a.g_idx", "i32", 1, 16, 0, 0) };
+    struct model *m = memory(t, 3);
+    struct stored_as how = { .name = "gptq", .packing = { .bits = 4, .group = 8, .turned = true } };
+    struct account account = {0};
+    struct arena tmp = {0};
+    struct fail f = {0};
+
+    CHECK(model_dequantize(&m, &how, qtype_named("f32"), &account, &f) == 0);
+    CHECK(m->ntensors == 1 && m->tensor[0].shape[0] == 6 && m->tensor[0].shape[1] == 16);
+    CHECK(!model_rows(m, &m->tensor[0], 0, 1, &tmp, &f));
+    CHECK_STR(f.text, "'a.g_idx' puts column 2 into group 2 of 2");
+    arena_release(&tmp);
+    account_release(&account);
+    model_close(m);
 }
 
 /* The type is what was asked for, and rows are rounded to it. */

@@ -162,6 +162,12 @@ TEST(rename_fbgemm_fp8) { check_model("fp8/fbgemm"); }
 TEST(rename_autofp8) { check_model("fp8/auto"); }
 TEST(rename_native_fp8) { check_model("fp8/native"); }
 
+TEST(rename_gptq_in_order_of_activations) { check_tensors("fp8/gptq", false); }             /* the converter has these tensors last */
+TEST(rename_gptq_of_eight_bits_version_2) { check_tensors("fp8/gptq8", false); }
+TEST(rename_awq) { check_tensors("fp8/awq", false); }
+TEST(rename_compressed_tensors_of_four_bits) { check_tensors("fp8/packed", false); }
+TEST(rename_compressed_tensors_with_zero_points) { check_tensors("fp8/packed-zero", false); }
+
 TEST(rename_passes_gguf_through)
 {
     struct arena a = {0};
@@ -234,8 +240,8 @@ static const struct edit edits[] = {
     { ADD, ADD "\"odd\": {\"a\": 1, \"b\": {\"c\": 2}},", "2 keys mean nothing to this program, and may change what the "
       "weights compute: 'odd.a', 'odd.b.c'" },
     { ADD, ADD "\"logits_scaling\": null,", NULL },
-    { ADD, ADD "\"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 4},", "the weights are quantized already "
-      "(quantization_config in config.json, quant_method 'gptq'), and there is no decoder for that" },
+    { ADD, ADD "\"quantization_config\": {\"quant_method\": \"bitsandbytes\", \"bits\": 4},", "the weights are quantized "
+      "already (quantization_config in config.json, quant_method 'bitsandbytes'), and there is no decoder for that" },
     { ADD, ADD "\"quantization_config\": null,", NULL },
     { "\"silu\"", "\"gelu\"", "'hidden_act' in config.json is 'gelu', and this model family is only known with 'silu|swish'" },
     { ADD, ADD "\"layer_types\": [\"full_attention\", \"linear_attention\"],", "'layer_types' in config.json is 'linear_attention', "
@@ -304,7 +310,7 @@ TEST(rename_refuses_what_it_does_not_understand) { CHECK_EDITS("hf/yesterday", e
 #define BLOCK "\"weight_block_size\": [\n   3,\n   5\n  ]"
 
 static const struct edit fp8_edits[] = {
-    { METHOD, "\"quant_method\": \"awq\"", "the weights are quantized already (quantization_config in config.json, quant_method 'awq'), and "
+    { METHOD, "\"quant_method\": \"hqq\"", "the weights are quantized already (quantization_config in config.json, quant_method 'hqq'), and "
       "there is no decoder for that" },
     { METHOD, "\"quant_algo\": \"NVFP4\"", "the weights are quantized already (quantization_config in config.json, quant_algo 'NVFP4')" },
     { METHOD, "\"load_in_4bit\": true", "the weights are quantized already (quantization_config in config.json, quant_method 'unknown')" },
@@ -329,10 +335,32 @@ static const struct edit compressed_edits[] = {
       "(quantization_config in config.json, sparsity_config.format 'sparse-24-bitmask')" },
 };
 
-TEST(rename_refuses_fp8_it_does_not_understand)
+static const struct edit packed_edits[] = {
+    { "\"num_bits\": 4", "\"num_bits\": 8", "tensor 'model.layers.0.mlp.down_proj.weight_packed' does not go with 'model.layers.0.mlp.down_proj."
+      "weight_packed', 16 x 24 numbers of 8 bits in groups of 8" },
+    { "\"group_size\": 8", "\"group_size\": 16", "tensor 'model.layers.0.mlp.down_proj.weight_scale' does not go with" },
+    { "\"num_bits\": 4", "\"num_bits\": 0", "the weights are quantized already (quantization_config in config.json, format 'pack-quantized of" },
+    { "\"type\": \"int\"", "\"type\": \"float\"", "the weights are quantized already (quantization_config in config.json, format 'pack-quantized of" },
+    { "\"group_0\"", "\"group_1\": {}, \"group_0\"", "the weights are quantized already (quantization_config in config.json, config_groups 'more" },
+    { "\"pack-quantized\"", "\"naive-quantized\"", "the scales 'model.layers.0.mlp.down_proj.weight_scale' are there, but not their tensor" },
+};
+
+static const struct edit gptq_edits[] = {
+    { "\"bits\": 4", "\"bits\": 3", "the weights are quantized already (quantization_config in config.json, bits '3'), and there is no decoder" },
+    { "\"bits\": 4", "\"bits\": 8", "tensor 'model.layers.0.mlp.down_proj.scales' does not go with 'model.layers.0.mlp.down_proj.qweight'" },
+    { "\"bits\": 4", "\"bits\": 4, \"checkpoint_format\": \"marlin\"", "the weights are quantized already (quantization_config in config.json, "
+      "checkpoint_format 'marlin')" },
+    { "\"quant_method\": \"gptq\"", "\"quant_method\": \"awq\"", "tensor 'model.layers.0.mlp.down_proj.scales' does not go with" },
+    { "\"quant_method\": \"gptq\"", "\"quant_method\": \"awq\", \"version\": \"gemv\"", "the weights are quantized already (quantization_config in "
+      "config.json, version 'gemv')" },
+};
+
+TEST(rename_refuses_stored_weights_it_does_not_understand)
 {
     CHECK_EDITS("fp8/block", fp8_edits);
     CHECK_EDITS("fp8/channel", compressed_edits);
+    CHECK_EDITS("fp8/packed", packed_edits);
+    CHECK_EDITS("fp8/gptq", gptq_edits);
 }
 
 TEST(rename_takes_the_word_of_the_user_for_a_key)
