@@ -284,13 +284,26 @@ static int show_bom(struct args *a, const struct model *m, const struct summary 
     return fail(f, FAIL_USAGE, "--bom takes cyclonedx or spdx, not '%s'", a->bom);
 }
 
-static int show(struct args *a, struct model *m, const struct meta *meta, struct fail *f)
+/* Are there matrices of words, each of which holds several weights (convert/packed.h)? */
+static bool has_words(const struct model *m)
 {
+    for (size_t i = 0; i < m->ntensors; i++)
+        if (m->tensor[i].rank > 1 && strcmp(m->tensor[i].type->name, "i32") == 0)
+            return true;
+    return false;
+}
+
+/* `canonical`: the same under GGUF's names, NULL: not known. */
+static int show(struct args *a, struct model *m, const struct model *canonical, struct fail *f)
+{
+    const struct meta *meta = canonical ? &canonical->meta : &m->meta;
     struct summary s = {0};
 
     if (hash_all(&s, a, m, f))
         return -1;
     summarize(&s, m, meta, &a->arena);
+    if (canonical && has_words(m))
+        s.all.weights = amount_of(canonical, NULL).weights;
     license_of_model(m, a->operand.item[0], s.name, &s.license, &a->arena);
     if (a->report && report_inspect(a, m, &s, f))
         return -1;
@@ -328,7 +341,7 @@ static int run_inspect(struct args *a, struct fail *f)
     int bad = -1;
 
     if (m && (!a->report || (html_may_write(a->report, a->force, f) == 0 && model_spared(m, a->report, f) == 0)))
-        bad = a->check ? hashes_check(m, a, f) : show(a, m, canonical ? &canonical->meta : &m->meta, f);
+        bad = a->check ? hashes_check(m, a, f) : show(a, m, canonical, f);
     model_close(canonical);
     model_close(m);
     return bad && f->kind != FAIL_USAGE ? fail_in(f, path) : bad;
