@@ -119,7 +119,7 @@ const struct format *format_of_file(const struct file *file)
 struct mapped_model {
     struct model base;
     const struct file **map;
-    size_t nmaps, maps_cap, files_cap, tensors_cap;
+    size_t maps_cap, files_cap, tensors_cap;
     struct name_index seen;
 };
 

@@ -258,7 +258,6 @@ struct source {
     size_t nadded, addedcap;
     struct vocab_rules rules;
     bool prefix;                    /* a space goes in front of the text */
-    bool has_prefix;                /* ... and the files say so */
     bool remove_extra_spaces;
     int32_t unk;
     struct meta_string charsmap;

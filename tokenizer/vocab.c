@@ -39,7 +39,6 @@ void vocab_read_fields(struct vocab *v, bool pre_adds_bos)
     v->pad = key_id(v, "tokenizer.ggml.padding_token_id", d->pad);
     v->mask = key_id(v, "tokenizer.ggml.mask_token_id", d->mask);
     v->eot = key_id(v, "tokenizer.ggml.eot_token_id", -1);
-    v->eom = key_id(v, "tokenizer.ggml.eom_token_id", -1);
     if (bert)                   /* whatever the keys say: a text stands between [CLS] and [SEP] */
         v->eos = v->sep;
     v->add_bos = v->bos >= 0 && (bert || meta_bool(&v->meta, "tokenizer.ggml.add_bos_token", v->model == VOCAB_SPM || pre_adds_bos));

@@ -36,7 +36,7 @@ struct vocab {
     int32_t *type;              /* n, enum piece_type */
     struct meta_string *merge;  /* nmerges, "left right" */
     uint64_t nmerges;
-    int32_t bos, eos, unk, sep, pad, mask, cls, eot, eom;       /* -1: none */
+    int32_t bos, eos, unk, sep, pad, mask, cls, eot;            /* -1: none */
     bool add_bos, add_eos, add_space_prefix;
     const struct vocab_rules *rules;
     struct meta meta;           /* every tokenizer.* key as GGUF gets it, in convert_hf_to_gguf.py's order */

@@ -32,7 +32,7 @@ enum { SHOTS_DEFAULT = 5 };
 struct choices_options {
     size_t shots;               /* worked examples before each question, if `has_shots`; else SHOTS_DEFAULT where there are any */
     bool has_shots;
-    uint64_t memory;            /* bytes to get by with; 0: budget_default() */
+    uint64_t memory;            /* bytes to get by with; 0: as budget_of() says */
     const char *beside;         /* what a killed run has found out is kept in a file whose name begins so, and the next one goes on with it;
                                  * hidden states that do not fit too; NULL: nothing is kept */
     void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);       /* may be NULL */
