@@ -1,6 +1,7 @@
 /* cut.c - see cut.h. */
 #include "convert/cut.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -9,40 +10,30 @@ enum {
     BATCH_GAP = 4096            /* ...when there is no more than this between them */
 };
 
-struct cutting {
-    const struct model *model;
-    const struct plan *plan;
-    struct chunk *chunk;
-    size_t n, cap;
-    struct arena *a;
-};
-
-static void add_chunk(struct cutting *c, struct chunk chunk)
+static void add_chunk(struct chunks *c, struct arena *a, struct chunk chunk)
 {
-    c->chunk = arena_grow(c->a, c->chunk, &c->cap, c->n + 1, sizeof *c->chunk);
-    c->chunk[c->n++] = chunk;
+    c->item = arena_grow(a, c->item, &c->cap, c->n + 1, sizeof *c->item);
+    c->item[c->n++] = chunk;
 }
 
-/* Does small tensor i continue the batch that the last chunk is? */
-static bool continues(const struct cutting *c, size_t i)
+/* Does a small tensor continue the batch that the last chunk is? */
+static bool continues(const struct chunks *c, const struct placed *at, uint64_t nbytes)
 {
-    const struct chunk *last = c->n ? &c->chunk[c->n - 1] : NULL;
-    const struct plan_tensor *at = &c->plan->tensor[i];
-    uint64_t nbytes = tensor_bytes(&c->model->tensor[i]);
+    const struct chunk *last = c->n ? &c->item[c->n - 1] : NULL;
 
     return last && last->ntensors && last->file == at->file && at->offset >= last->offset + last->nbytes &&
            at->offset - (last->offset + last->nbytes) <= BATCH_GAP && at->offset + nbytes - last->offset <= BATCH_BYTES;
 }
 
-static void cut_small(struct cutting *c, size_t i)
+static void cut_small(struct chunks *c, struct arena *a, size_t first, uint64_t nbytes)
 {
-    const struct plan_tensor *at = &c->plan->tensor[i];
+    const struct placed *at = &c->placed[first];
 
-    if (!continues(c, i))
-        add_chunk(c, (struct chunk){ .tensor = i, .file = at->file, .offset = at->offset });
-    struct chunk *last = &c->chunk[c->n - 1];
-    last->ntensors = i + 1 - last->tensor;      /* empty tensors in between are of the batch, and add nothing */
-    last->nbytes = at->offset + tensor_bytes(&c->model->tensor[i]) - last->offset;
+    if (!continues(c, at, nbytes))
+        add_chunk(c, a, (struct chunk){ .first = first, .file = at->file, .offset = at->offset });
+    struct chunk *last = &c->item[c->n - 1];
+    last->ntensors++;
+    last->nbytes = at->offset + nbytes - last->offset;
 }
 
 uint64_t chunk_rows(const struct tensor *t)
@@ -53,49 +44,63 @@ uint64_t chunk_rows(const struct tensor *t)
     return rows < step ? rows : step;
 }
 
-static void cut_large(struct cutting *c, size_t i)
+static void cut_large(struct chunks *c, struct arena *a, size_t first, const struct tensor *t)
 {
-    const struct tensor *t = &c->model->tensor[i];
-    const struct plan_tensor *at = &c->plan->tensor[i];
+    const struct placed *at = &c->placed[first];
     uint64_t rows = tensor_rows(t), step = chunk_rows(t);
 
     for (uint64_t row = 0; row < rows; row += step) {
         uint64_t n = rows - row < step ? rows - row : step;
-        add_chunk(c, (struct chunk){ .tensor = i, .row = row, .nrows = n, .file = at->file,
-                                     .offset = at->offset + row * tensor_row_bytes(t), .nbytes = n * tensor_row_bytes(t) });
+        add_chunk(c, a, (struct chunk){ .first = first, .row = row, .nrows = n, .file = at->file,
+                                        .offset = at->offset + row * tensor_row_bytes(t), .nbytes = n * tensor_row_bytes(t) });
     }
 }
 
-struct chunk *chunks_cut(const struct model *m, const struct plan *plan, struct arena *a, size_t *n)
+static int by_place(const void *a, const void *b)
 {
-    struct cutting c = { .model = m, .plan = plan, .a = a };
+    const struct placed *p = a, *q = b;
 
-    for (size_t i = 0; i < m->ntensors; i++) {
-        uint64_t nbytes = tensor_bytes(&m->tensor[i]);
-        if (nbytes > BATCH_BYTES)
-            cut_large(&c, i);
-        else if (nbytes)
-            cut_small(&c, i);
-    }
-    *n = c.n;
-    return c.chunk;
+    if (p->file != q->file)
+        return p->file < q->file ? -1 : 1;
+    return p->offset < q->offset ? -1 : p->offset > q->offset;
 }
 
-const void *chunk_bytes(struct model *m, const struct plan *plan, const struct chunk *c, struct arena *tmp, struct fail *f)
+struct chunks chunks_cut(const struct model *m, const struct plan *plan, struct arena *a)
 {
+    struct placed *placed = arena_array(a, struct placed, m->ntensors);
+    struct chunks c = { .placed = placed };
+    size_t n = 0;
+
+    for (size_t i = 0; i < m->ntensors; i++)
+        if (tensor_bytes(&m->tensor[i]))
+            placed[n++] = (struct placed){ plan->tensor[i].file, plan->tensor[i].offset, i };
+    if (n)
+        qsort(placed, n, sizeof *placed, by_place);
+    for (size_t i = 0; i < n; i++) {
+        const struct tensor *t = &m->tensor[placed[i].tensor];
+        if (tensor_bytes(t) > BATCH_BYTES)
+            cut_large(&c, a, i, t);
+        else
+            cut_small(&c, a, i, tensor_bytes(t));
+    }
+    return c;
+}
+
+const void *chunk_bytes(struct model *m, const struct chunks *chunks, size_t i, struct arena *tmp, struct fail *f)
+{
+    const struct chunk *c = &chunks->item[i];
+    const struct placed *p = &chunks->placed[c->first];
     uint8_t *bytes;
 
     if (!c->ntensors)
-        return model_rows(m, &m->tensor[c->tensor], c->row, c->nrows, tmp, f);
+        return model_rows(m, &m->tensor[p->tensor], c->row, c->nrows, tmp, f);
     bytes = arena_alloc(tmp, c->nbytes);
-    for (size_t i = c->tensor; i < c->tensor + c->ntensors; i++) {
-        const struct tensor *t = &m->tensor[i];
-        uint64_t nbytes = tensor_bytes(t);
-        const void *rows = nbytes ? model_rows(m, t, 0, tensor_rows(t), tmp, f) : NULL;
-        if (nbytes && !rows)
+    for (size_t k = 0; k < c->ntensors; k++) {
+        const struct tensor *t = &m->tensor[p[k].tensor];
+        const void *rows = model_rows(m, t, 0, tensor_rows(t), tmp, f);
+        if (!rows)
             return NULL;
-        if (nbytes)
-            memcpy(bytes + (plan->tensor[i].offset - c->offset), rows, nbytes);
+        memcpy(bytes + (p[k].offset - c->offset), rows, tensor_bytes(t));
     }
     return bytes;
 }

@@ -29,8 +29,7 @@ struct writing {
     struct model *model;
     const struct write_options *options;
     struct plan plan;
-    struct chunk *chunk;
-    size_t nchunks;
+    struct chunks chunks;
     struct out_file *file;
     bool in_place;              /* OUT is a device: no journal, one thread, in order */
     struct journal journal;
@@ -88,9 +87,9 @@ static XXH128_canonical_t digest_all(const struct writing *w)
         digest_text(x, w->options->extra[i].name);
         XXH3_128bits_update(x, w->options->extra[i].bytes, w->options->extra[i].n);
     }
-    for (size_t i = 0; i < w->nchunks; i++) {
-        digest_u64(x, w->chunk[i].offset);
-        digest_u64(x, w->chunk[i].nbytes);
+    for (size_t i = 0; i < w->chunks.n; i++) {
+        digest_u64(x, w->chunks.item[i].offset);
+        digest_u64(x, w->chunks.item[i].nbytes);
     }
     XXH128_canonicalFromHash(&out, XXH3_128bits_digest(x));
     XXH3_freeState(x);
@@ -100,7 +99,7 @@ static XXH128_canonical_t digest_all(const struct writing *w)
 /* ---- what is there already ---- */
 static bool chunk_agrees(const struct writing *w, size_t i, int fd, struct arena *tmp)
 {
-    const struct chunk *c = &w->chunk[i];
+    const struct chunk *c = &w->chunks.item[i];
     void *bytes;
 
     if (!w->journal.listed[i])
@@ -127,8 +126,8 @@ static bool is_ours(const struct writing *w, size_t file)
         ours = fd_read(fd, head, p->head_nbytes, 0) == p->head_nbytes &&
                memcmp(head, p->head, p->head_nbytes) == 0;
     }
-    for (size_t i = 0; i < w->nchunks && ours; i++)
-        if (w->chunk[i].file == file) {
+    for (size_t i = 0; i < w->chunks.n && ours; i++)
+        if (w->chunks.item[i].file == file) {
             arena_reset(&tmp);
             ours = chunk_agrees(w, i, fd, &tmp);
         }
@@ -211,7 +210,7 @@ static void tell_progress(struct writing *w, bool last)
 
 static int write_chunk(struct writing *w, size_t i, struct arena *tmp, struct fail *f)
 {
-    const struct chunk *c = &w->chunk[i];
+    const struct chunk *c = &w->chunks.item[i];
     struct output *out = &w->file[c->file].output;
     const void *bytes;
 
@@ -219,7 +218,7 @@ static int write_chunk(struct writing *w, size_t i, struct arena *tmp, struct fa
         __atomic_add_fetch(&w->resumed, c->nbytes, __ATOMIC_RELAXED);
         return 0;
     }
-    bytes = chunk_bytes(w->model, &w->plan, c, tmp, f);
+    bytes = chunk_bytes(w->model, &w->chunks, i, tmp, f);
     if (!bytes || output_write(out, bytes, c->nbytes, c->offset, f) != 0)
         return -1;
     reach("chunk");
@@ -239,12 +238,12 @@ static int write_chunks(struct writing *w, struct fail *f)
         struct arena tmp = {0};
 
         #pragma omp for schedule(dynamic, 1)
-        for (size_t i = 0; i < w->nchunks; i++) {
+        for (size_t i = 0; i < w->chunks.n; i++) {
             struct fail mine = {0};
             if (i > __atomic_load_n(&w->failed_at, __ATOMIC_RELAXED))
                 continue;
             if (write_chunk(w, i, &tmp, &mine) == 0)
-                __atomic_add_fetch(&w->done, w->chunk[i].nbytes, __ATOMIC_RELAXED);
+                __atomic_add_fetch(&w->done, w->chunks.item[i].nbytes, __ATOMIC_RELAXED);
             fail_lowest(f, &w->failed_at, i, &mine);
             arena_reset(&tmp);
             tell_progress(w, false);
@@ -401,8 +400,8 @@ static int write_planned(struct writing *w, struct fail *f)
 {
     w->in_place = !w->plan.out_is_dir && is_device(w->plan.out);
     w->file = arena_array(&w->arena, struct out_file, w->plan.nfiles);
-    w->chunk = chunks_cut(w->model, &w->plan, &w->arena, &w->nchunks);
-    w->journal.nchunks = w->nchunks;
+    w->chunks = chunks_cut(w->model, &w->plan, &w->arena);
+    w->journal.nchunks = w->chunks.n;
     w->journal.path = journal_path(w);
     w->journal.digest = digest_all(w);
     if (w->in_place)
