@@ -1,6 +1,7 @@
 /* bantam.c - main(): the command table, what all commands share, and failure kind -> exit status. */
 #include "tools/commands.h"
 #include "tools/report.h"
+#include "verify/ops.h"
 
 #include <malloc.h>
 #include <omp.h>
@@ -98,6 +99,7 @@ int main(int argc, char **argv)
     int status = 0;
 
     spare_address_space(argv);
+    ops_alone();
     catch_signals();
     leave_at_once();
     if (args_parse(&args, argc, argv, &c, &f)) {

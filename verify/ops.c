@@ -13,7 +13,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-void openblas_set_num_threads(int);     /* not in every cblas.h */
+/* Not in every cblas.h; the second exists where OpenBLAS has threads of its own. */
+void openblas_set_num_threads(int);
+int blas_thread_shutdown_(void) __attribute__((weak));
 
 enum {
     QUERIES = 128,              /* queries of one head that share a block of scores */
@@ -50,6 +52,18 @@ static size_t address_space_left(void)
     return limit.rlim_cur > taken ? limit.rlim_cur - taken : 0;
 }
 
+void ops_alone(void)
+{
+    static bool done;
+
+    if (done)
+        return;
+    done = true;
+    openblas_set_num_threads(1);        /* built with OpenMP it sets its number for everybody */
+    if (blas_thread_shutdown_)
+        blas_thread_shutdown_();
+}
+
 /* Each thread that multiplies costs OpenBLAS a buffer, for which it waits for ever if there is none. */
 void ops_init(void)
 {
@@ -60,7 +74,7 @@ void ops_init(void)
     if (done)
         return;
     done = true;
-    openblas_set_num_threads(1);        /* built with OpenMP it sets its number for everybody */
+    ops_alone();
     if (left < 2 * BLAS_BUFFER)
         arena_exhausted(2 * BLAS_BUFFER - left);
     omp_set_num_threads((int)least((size_t)threads, left / (2 * BLAS_BUFFER)));

@@ -18,7 +18,11 @@ enum {
     OPS_TILE = 512,             /* tokens in one BLAS call */
 };
 
-/* Tells OpenBLAS to leave threads to the caller, and under `ulimit -v` lowers their number to what has room. Cheap; before the
+/* Ends the threads that OpenBLAS starts when it is loaded: they turn round for a tenth of a second looking for work, on cores that
+ * the caller's have use for. Cheap; once, at the start of a program. */
+void ops_alone(void);
+
+/* Has OpenBLAS leave threads to the caller, and under `ulimit -v` lowers their number to what has room. Cheap; before the
  * first product. */
 void ops_init(void);
 
