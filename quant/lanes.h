@@ -258,6 +258,15 @@ static inline vsome vgreater(vf a, vf b)
 #endif
 }
 
+static inline vi vsome_lanes(vsome some)
+{
+#if LANES == 16
+    return (vi)_mm512_movm_epi32(some);
+#else
+    return some;
+#endif
+}
+
 static inline int vsome_any(vsome some)
 {
 #if LANES == 16

@@ -362,41 +362,64 @@ SEARCH void fit_symmetric_groups(const vf *const x[], const vf *const w[], int n
 struct moves {
     vf top, gain;
     vi zero;                        /* groups that count as zero: scale 0, levels -nmax */
-    struct products sum, part[16];  /* part: what each weight adds to the sum */
+    struct products sum;
 };
 
-SEARCH void moves_begin(struct moves *m, const vf *x, float nmax, vf *q)
+SEARCH void moves_begin(struct moves *m, const vf *x, float nmax)
 {
     m->top = extreme(x, 16);
     m->gain = -nmax / m->top;
     m->zero = vabs(m->top) < GROUP_EPSILON;
+}
+
+/* Levels q and what each weight adds to sum.xl; |gain * x| is at most nmax, but for groups that count as zero. */
+SEARCH void moves_round(struct moves *m, const vf *x, float nmax, vf *q, vf *part)
+{
     m->sum = (struct products){ {0}, {0} };
     for (int i = 0; i < 16; i++) {
-        vf l = q[i] = level(m->gain * x[i], -nmax, nmax - 1), w = x[i] * x[i];
-        m->part[i] = (struct products){ w * x[i] * l, w * l * l };
-        m->sum.xl += m->part[i].xl;
-        m->sum.l2 += m->part[i].l2;
+        vf l = q[i] = level_near(m->gain * x[i], false, -nmax, true, nmax - 1), w = x[i] * x[i];
+        part[i] = w * x[i] * l;
+        m->sum.xl += part[i];
+        m->sum.l2 += w * l * l;
     }
 }
 
-/* Lanes in which a weight may want another level, the others staying where they are. In the rest nothing will ever move:
- * four groups of five of a trained model.
+/* Which weights may want another level, the others staying where they are.
  *
- * A weight wants the level nearest to t = x * l2 / xl, with the sums of the other weights, xl > 0. It stays if t, clamped
- * to the levels, is within 1/2 of its own; times xl that needs no division, and with 0.4999 for 1/2 rounding errors
- * (some 2^-22 of the levels) cannot hide a move. At the beginning all parts of sum.xl have one sign, so others that are
- * not all at level 0 keep xl above top^3 / 2^10 and t below 16, and if all are, x * l2 = xl = 0. Groups whose cubes might
- * leave the range of a float are left to the exact test. */
-SEARCH vi moves_likely(const struct moves *m, const vf *x, float nmax, const vf *q)
-{
-    vi likely = {0}, odd = ~((vabs(m->top) > 0x1p-30f) & (vabs(m->top) < 0x1p30f));
+ * A weight wants the level nearest to x * l2 / xl, with the sums of the other weights, if that xl is above 0. With those of
+ * all weights, the difference to its own level q times that xl is the same: x * l2 - q * xl, as what it adds itself,
+ * x * w q q - q * w x q, is nothing. So it stays if |x * l2 - q * xl| is at most (xl - part) / 2, part = w x q; x * l2 is
+ * clamped as levels are. What the reference's sums and quotients are off by rounding (2^-24 of the terms, 2^-22 of the
+ * quotient) is less than the 10^-4 that are given away here, if the group is `regular`: x * l2 is not above 256 xl, and
+ * cubes stay within the range of a float. In other groups any weight may. */
+struct doubt {
+    vf l2, xl, low, high, most;     /* sums of the groups, scaled */
+    vi positive, regular;
+};
 
-    for (int i = 0; i < 16; i++) {
-        vf xl = m->sum.xl - m->part[i].xl, t_xl = x[i] * (m->sum.l2 - m->part[i].l2);
-        t_xl = vmin(vmax(t_xl, xl * -nmax), xl * (nmax - 1));
-        likely |= vabs(t_xl - q[i] * xl) > xl * 0.4999f;
-    }
-    return ~m->zero & (odd | ((m->sum.xl > 0) & likely));
+SEARCH struct doubt doubt_of(vf top, struct products sum, float nmax)
+{
+    vf xl = sum.xl * 2.0004f;
+
+    top = vabs(top);
+    return (struct doubt){ sum.l2 * 2.0004f, xl, xl * -nmax, xl * (nmax - 1), sum.xl * 0.9999f, sum.xl > 0,
+                           (top > 0x1p-30f) & (top < 0x1p30f) & (top * sum.l2 < 256 * sum.xl) };
+}
+
+SEARCH vsome may_move(const struct doubt *d, vf x, vf q, vf part)
+{
+    return vgreater(vabs(vmin(vmax(x * d->l2, d->low), d->high) - q * d->xl) + part, d->most);
+}
+
+/* Lanes in which some weight may move. In the rest nothing ever will: four groups of five of a trained model. */
+SEARCH vi moves_likely(const struct moves *m, const vf *x, float nmax, const vf *q, const vf *part)
+{
+    struct doubt d = doubt_of(m->top, m->sum, nmax);
+    vsome likely = {0};
+
+    for (int i = 0; i < 16; i++)
+        likely |= may_move(&d, x[i], q[i], part[i]);
+    return ~m->zero & d.positive & (~d.regular | vsome_lanes(likely));
 }
 
 SEARCH vf moves_scale(const struct moves *m)
@@ -412,7 +435,7 @@ struct mover {
     float xl, l2;                               /* sums of the fit */
     unsigned at;                    /* the next weight to be judged, 16 more for each pass before this one */
     const float *x;
-    int j, lane;                    /* for the caller */
+    int group, lane;                /* for the caller */
 };
 
 SEARCH void mover_try(struct mover *m, float nmax)

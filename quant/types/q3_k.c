@@ -61,59 +61,70 @@ SEARCH void search_weighted(const struct panel *p, struct searched *s)
     }
 }
 
+/* One more group whose weights may move. */
 SEARCH void mover_begin(struct mover *m, const struct panel *p, const struct moves *group, int j, int lane)
 {
     m->x = p->row[lane] + 16 * j;
-    m->j = j;
+    m->group = j;
     m->lane = lane;
-    m->at = 0;
     m->xl = group->sum.xl[lane];
     m->l2 = group->sum.l2[lane];
+    m->at = 0;
     for (int i = 0; i < 16; i += LANES)
         vf_store(m->q + i, level(group->gain[lane] * vf_load(m->x + i), -4, 3));
 }
 
 /* One move in each of the groups at a time: what one computes hides behind another. */
-SEARCH void make_moves(struct mover *mover, int n)
+SEARCH void make_moves(struct searched *s, struct moves group[16])
 {
-    uint16_t open[16 * LANES];
+    struct mover *open[16 * LANES];
+    int n = s->nmovers;
 
     for (int k = 0; k < n; k++)
-        open[k] = (uint16_t)k;
+        open[k] = &s->mover[k];
     while (n > 0) {
         int left = 0;
         for (int k = 0; k < n; k++)
-            mover_try(&mover[open[k]], 4);
+            mover_try(open[k], 4);
         for (int k = 0; k < n; k++) {
             open[left] = open[k];
-            left += mover_step(&mover[open[k]]);
+            left += mover_step(open[k]);
         }
         n = left;
     }
+    for (int k = 0; k < s->nmovers; k++) {
+        const struct mover *m = &s->mover[k];
+        group[m->group].sum.xl[m->lane] = m->xl;
+        group[m->group].sum.l2[m->lane] = m->l2;
+    }
 }
+
+/* Groups that begin side by side: finding the largest weight and the sums are long chains. */
+enum { ABREAST = 4 };
 
 SEARCH void search_plain(const struct panel *p, struct searched *s)
 {
     struct moves group[16];
-    int n = 0;
 
+    s->nmovers = 0;
+    for (int j = 0; j < 16; j += ABREAST) {
+        vf q[ABREAST][16], part[ABREAST][16];
+        uint32_t lanes[ABREAST];
+        for (int k = 0; k < ABREAST; k++)
+            moves_begin(&group[j + k], p->x + 16 * (j + k), 4);
+        for (int k = 0; k < ABREAST; k++)
+            moves_round(&group[j + k], p->x + 16 * (j + k), 4, q[k], part[k]);
+        for (int k = 0; k < ABREAST; k++)
+            lanes[k] = vbits(moves_likely(&group[j + k], p->x + 16 * (j + k), 4, q[k], part[k]));
+        for (int k = 0; k < ABREAST; k++)
+            for (uint32_t left = lanes[k]; left; left &= left - 1)
+                mover_begin(&s->mover[s->nmovers++], p, &group[j + k], j + k, __builtin_ctz(left));
+    }
+    make_moves(s, group);
     for (int j = 0; j < 16; j++) {
-        const vf *x = p->x + 16 * j;
-        vf q[16];
-        moves_begin(&group[j], x, 4, q);
-        for (uint32_t lanes = vbits(moves_likely(&group[j], x, 4, q)); lanes; lanes &= lanes - 1)
-            mover_begin(&s->mover[n++], p, &group[j], j, __builtin_ctz(lanes));
+        s->scale[j] = moves_scale(&group[j]);
         s->cut[j] = (struct cut){ pick(group[j].zero, vf_all(-4), (vf){0}), pick(group[j].zero, vf_all(1), group[j].gain) };
     }
-    make_moves(s->mover, n);
-    for (int k = 0; k < n; k++) {
-        const struct mover *m = &s->mover[k];
-        group[m->j].sum.xl[m->lane] = m->xl;
-        group[m->j].sum.l2[m->lane] = m->l2;
-    }
-    for (int j = 0; j < 16; j++)
-        s->scale[j] = moves_scale(&group[j]);
-    s->nmovers = n;
 }
 
 /* The levels that the search left. */
@@ -123,7 +134,7 @@ SEARCH void searched_levels(const struct panel *p, const struct searched *s, vf 
         q[i] = level((p->x[i] + s->cut[i / 16].shift) * s->cut[i / 16].gain, -4, 3);
     for (int k = 0; k < s->nmovers; k++)
         for (int i = 0; i < 16; i++)
-            q[16 * s->mover[k].j + i][s->mover[k].lane] = s->mover[k].q[i];
+            q[16 * s->mover[k].group + i][s->mover[k].lane] = s->mover[k].q[i];
 }
 
 /* Scales 0..63 of the groups and the float above them. */
