@@ -181,6 +181,26 @@ static inline vf vrint(vf x)
 #endif
 }
 
+/* What vrint() takes away, in -1/2..1/2. */
+static inline vf vrest(vf x)
+{
+#if LANES == 16
+    return (vf)_mm512_reduce_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#else
+    return x - vrint(x);
+#endif
+}
+
+/* The larger magnitude. */
+static inline vf vfarther(vf a, vf b)
+{
+#if LANES == 16
+    return (vf)_mm512_range_ps((__m512)a, (__m512)b, 11);
+#else
+    return vmax(vabs(a), vabs(b));
+#endif
+}
+
 /* Towards zero. What an int32 cannot hold, NaN too, gives INT32_MIN: x86 does so, the C cast leaves it open. */
 static inline vi vtrunc(vf x)
 {
@@ -433,6 +453,31 @@ static inline vf vlookup(const float table[16], vi index)
     for (int k = 0; k < LANES; k++)
         v[k] = table[index[k]];
     return v;
+#endif
+}
+
+/* Four integers of each lane, cut to 0..most, as the bytes of one word; most <= 127. */
+static inline vu vbytes(vi a, vi b, vi c, vi d, uint8_t most)
+{
+#if LANES == 16
+    __m512i bytes = _mm512_packus_epi16(_mm512_packs_epi32((__m512i)a, (__m512i)b), _mm512_packs_epi32((__m512i)c, (__m512i)d));
+    const __m512i turn = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+    return (vu)_mm512_min_epu8(_mm512_shuffle_epi8(bytes, turn), _mm512_set1_epi8((char)most));
+#elif LANES == 8
+    __m256i bytes = _mm256_packus_epi16(_mm256_packs_epi32((__m256i)a, (__m256i)b), _mm256_packs_epi32((__m256i)c, (__m256i)d));
+    const __m256i turn = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+    return (vu)_mm256_min_epu8(_mm256_shuffle_epi8(bytes, turn), _mm256_set1_epi8((char)most));
+#elif defined __x86_64__
+    __m128i bytes = _mm_packus_epi16(_mm_packs_epi32((__m128i)a, (__m128i)b), _mm_packs_epi32((__m128i)c, (__m128i)d));
+    bytes = _mm_unpacklo_epi8(bytes, _mm_srli_si128(bytes, 8));
+    bytes = _mm_unpacklo_epi8(bytes, _mm_srli_si128(bytes, 8));
+    return (vu)_mm_min_epu8(bytes, _mm_set1_epi8((char)most));
+#else
+    const vi in[4] = { a, b, c, d };
+    vu bytes = {0};
+    for (int k = 0; k < 4; k++)
+        bytes |= (vu)vimax((vi){0}, vimin(in[k], vi_all(most))) << 8 * k;
+    return bytes;
 #endif
 }
 

@@ -59,39 +59,46 @@ SEARCH vu word_of(const vi *byte)
     return (vu)byte[0] | (vu)byte[1] << 8 | (vu)byte[2] << 16 | (vu)byte[3] << 24;
 }
 
-/* byte[0..n) lane k to offset `at` of the live blocks; n is a multiple of 4. Lanes hold 0..255. LANES words at a time are
- * transposed, so that each block gets its bytes in one piece (Q6_K 4 % faster); the rest goes word by word. */
-SEARCH void put_bytes(const struct panel *p, size_t at, const vi *byte, int n)
+SEARCH void put_square(const struct panel *p, size_t at, const vu *word, int n)
+{
+    vf square[LANES];
+
+    for (int k = 0; k < LANES; k++)
+        square[k] = (vf)word[k < n ? k : 0];
+    vtranspose(square);
+    for (int k = 0; k < p->live; k++)
+        memcpy(p->out[k] + at, &square[k], 4 * (size_t)n);
+}
+
+/* word[0..n) lane k to the start of the live blocks: turned around LANES words at a time, each block gets its bytes in few
+ * pieces. */
+SEARCH void put_words(const struct panel *p, const vu *word, int n)
 {
     int i = 0;
 
-    for (; i + 4 * LANES <= n; i += 4 * LANES) {
-        vf square[LANES];
-        for (int k = 0; k < LANES; k++)
-            square[k] = (vf)word_of(byte + i + 4 * k);
-        vtranspose(square);
-        for (int k = 0; k < p->live; k++)
-            memcpy(p->out[k] + at + i, &square[k], sizeof square[k]);
-    }
-    for (; i < n; i += 4) {
-        vu word = word_of(byte + i);
-        uint32_t lane[LANES];
-        memcpy(lane, &word, sizeof lane);
-        for (int k = 0; k < p->live; k++)
-            memcpy(p->out[k] + at + i, &lane[k], 4);
-    }
+    for (; i + LANES <= n; i += LANES)
+        put_square(p, 4 * (size_t)i, word + i, LANES);
+    if (n % LANES)
+        put_square(p, 4 * (size_t)i, word + i, n % LANES);
 }
 
-/* The live lanes of x as f16 at offset `at` of each block. Returns what a reader will find there. */
-SEARCH vf put_half(const struct panel *p, size_t at, vf x)
+/* What a reader will find of x stored as f16. */
+SEARCH vf through_half(vf x, vu *half)
 {
-    vu half = vf16_from_f32(x);
+    *half = vf16_from_f32(x);
+    return vf32_from_f16(*half);
+}
 
+/* The live lanes' f16 at offset `at` of each block. */
+SEARCH void put_half(const struct panel *p, size_t at, vu half)
+{
+    uint32_t lane[LANES];
+
+    memcpy(lane, &half, sizeof lane);
     for (int k = 0; k < p->live; k++) {
-        uint16_t h = (uint16_t)half[k];
+        uint16_t h = (uint16_t)lane[k];
         memcpy(p->out[k] + at, &h, sizeof h);
     }
-    return vf32_from_f16(half);
 }
 
 /* The encode() of every K encoding: panel by panel through encode_panel, once for each case of `weighted`. */
@@ -185,24 +192,62 @@ SEARCH void fit_groups(const struct panel *p, struct affine_kind kind, bool weig
 struct final {
     vf d[16], m[16];
     struct cut cut[16];
+    vf inverse[16];                 /* for QUICK: of d; the farthest that a weight was from its level; bits that only */
+    vf farthest;                    /* numbers have which are too large */
+    vu strange;
 };
 
-/* Has a group of the n a scale of 0, in any lane? Then levels must be those that the search left there: `kept`. */
-SEARCH bool final_kept(const struct final *f, int n)
+/* How weights are rounded to their final levels: by a product in place of the quotient, by the quotient, or as the search left
+ * them where a group's scale became 0. */
+enum how { QUICK, EXACT, KEPT };
+
+/* The product (x + m) * (1 / d) is off from the rounded quotient by less than 2^-22 of itself: if no weight is farther than
+ * 0.49998 from its level, and none but those beyond all levels is above 64, levels are the same. Almost always that is so. */
+SEARCH bool final_held(const struct final *f)
+{
+    return !vany((f->farthest > 0.49998f) | ((vi)(f->strange & 0xff800000) != 0));
+}
+
+/* Codes (level - low) of weights x[0..4) of group j, as bytes. */
+SEARCH vu final_codes(struct final *f, enum how how, int j, const vf *x, float low, float high)
+{
+    vi code[4];
+
+    for (int i = 0; i < 4; i++) {
+        vf y = x[i] + f->m[j];
+        if (how == QUICK) {
+            vf t = y * f->inverse[j], near = t + (ROUNDER - low);
+            f->farthest = vfarther(f->farthest, vrest(t));
+            f->strange |= (vu)near ^ ROUNDER_BITS;
+            code[i] = (vi)near - ROUNDER_BITS;
+        } else {
+            vf t = y / f->d[j];
+            if (how == KEPT)
+                t = pick(f->d[j] == 0, (x[i] + f->cut[j].shift) * f->cut[j].gain, t);
+            code[i] = level_int(t, low, high) - (int)low;
+        }
+    }
+    return vbytes(code[0], code[1], code[2], code[3], (uint8_t)(high - low));
+}
+
+/* Has `pack` make the words of the weights of n groups, in the quickest way that gives the right ones. */
+SEARCH void final_pack(const struct panel *p, struct final *f, int n, void (*pack)(const struct panel *, struct final *, enum how, vu *), vu *word)
 {
     vi zero = {0};
 
     for (int j = 0; j < n; j++)
         zero |= f->d[j] == 0;
-    return vany(zero);
-}
-
-/* Level of a weight x of group j. */
-SEARCH vi final_level(const struct final *f, bool kept, int j, vf x, float low, float high)
-{
-    vf t = (x + f->m[j]) / f->d[j];
-
-    return level_int(kept ? pick(f->d[j] == 0, (x + f->cut[j].shift) * f->cut[j].gain, t) : t, low, high);
+    if (vany(zero)) {
+        pack(p, f, KEPT, word);
+        return;
+    }
+    f->farthest = (vf){0};
+    f->strange = (vu){0};
+    for (int j = 0; j < n; j++)
+        f->inverse[j] = 1 / f->d[j];
+    pack(p, f, QUICK, word);
+    if (!final_held(f))
+        pack(p, f, EXACT, word);
 }
 
 /* Scales and minimums of the 8 groups of q4_k and q5_k have six bits each and share 12 bytes. Groups 0..3 sit
@@ -247,11 +292,11 @@ SEARCH void unpack_six_bits(const vi byte[12], vi scale[8], vi min[8])
     }
 }
 
-/* Rounds the scales and minimums of q4_k and q5_k and writes the struct six_bits at the start of each block. */
-SEARCH void finish_six_bits(const struct panel *p, const struct groups *g, bool weighted, bool clamp,
-                            struct final *f)
+/* Rounds the scales and minimums of q4_k and q5_k and makes the struct six_bits at the start of each block: four words. */
+SEARCH void finish_six_bits(const struct groups *g, bool weighted, bool clamp, struct final *f, vu word[4])
 {
     vi scale[8], min[8], byte[12];
+    vu half_d, half_min;
     vf d = weighted ? fit_positive(g->scale, g->weight, 8, 63, scale) : spread(g->scale, 8, 63, scale);
     vf dmin = weighted ? fit_positive(g->min, g->weight, 8, 63, min) : spread(g->min, 8, 63, min);
 
@@ -261,9 +306,11 @@ SEARCH void finish_six_bits(const struct panel *p, const struct groups *g, bool 
     }
     pack_six_bits(scale, min, byte);
     unpack_six_bits(byte, scale, min);
-    d = put_half(p, offsetof(struct six_bits, d), d);
-    dmin = put_half(p, offsetof(struct six_bits, dmin), dmin);
-    put_bytes(p, offsetof(struct six_bits, byte), byte, 12);
+    d = through_half(d, &half_d);
+    dmin = through_half(dmin, &half_min);
+    word[0] = half_d | half_min << 16;
+    for (int i = 0; i < 3; i++)
+        word[1 + i] = word_of(byte + 4 * i);
     for (int j = 0; j < 8; j++) {
         f->d[j] = d * vfloat(scale[j]);
         f->m[j] = dmin * vfloat(min[j]);

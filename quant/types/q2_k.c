@@ -32,50 +32,53 @@ static void decode(const void *in, float *out, size_t nblocks)
     }
 }
 
-/* Rounds the groups' scales and minimums to four bits each and writes them. */
-SEARCH void finish(const struct panel *p, const struct groups *g, bool weighted, struct final *f)
+/* A block as words. */
+enum { SCALE_WORDS = 0, Q_WORDS = 4, D_WORD = 20, WORDS = 21 };
+
+/* Rounds the groups' scales and minimums to four bits each. */
+SEARCH void finish(const struct groups *g, bool weighted, struct final *f, vu word[WORDS])
 {
     vi scale[16], min[16], byte[16];
+    vu half_d, half_min;
     vf d = weighted ? fit_positive(g->scale, g->weight, 16, 15, scale) : spread(g->scale, 16, 15, scale);
     vf dmin = weighted ? fit_positive(g->min, g->weight, 16, 15, min) : spread(g->min, 16, 15, min);
 
-    d = put_half(p, offsetof(struct q2_k, d), d);
-    dmin = put_half(p, offsetof(struct q2_k, dmin), dmin);
+    d = through_half(d, &half_d);
+    dmin = through_half(dmin, &half_min);
+    word[D_WORD] = half_d | half_min << 16;
     for (int j = 0; j < 16; j++) {
         byte[j] = (scale[j] | min[j] << 4) & 0xff;
         f->d[j] = d * vfloat(byte[j] & 15);
         f->m[j] = dmin * vfloat(byte[j] >> 4);
         f->cut[j] = g->cut[j];
     }
-    put_bytes(p, offsetof(struct q2_k, scale), byte, 16);
+    for (int j = 0; j < 4; j++)
+        word[SCALE_WORDS + j] = word_of(byte + 4 * j);
 }
 
-SEARCH void pack(const struct panel *p, const struct final *f, bool kept)
+SEARCH void pack(const struct panel *p, struct final *f, enum how how, vu word[WORDS])
 {
-    for (int half = 0; half < 2; half++) {
-        vi q[32];
-        for (int l = 0; l < 32; l++) {
-            q[l] = (vi){0};
+    for (int half = 0; half < 2; half++)
+        for (int l = 0; l < 32; l += 4) {
+            vu q = {0};
             for (int part = 0; part < 4; part++) {
                 int i = 128 * half + 32 * part + l;
-                q[l] |= final_level(f, kept, i / 16, p->x[i], 0, 3) << 2 * part;
+                q |= final_codes(f, how, i / 16, p->x + i, 0, 3) << 2 * part;
             }
+            word[Q_WORDS + 8 * half + l / 4] = q;
         }
-        put_bytes(p, offsetof(struct q2_k, q) + 32 * (size_t)half, q, 32);
-    }
 }
 
 SEARCH void encode_panel(const struct panel *p, bool weighted)
 {
     struct groups g;
     struct final f;
+    vu word[WORDS];
 
     fit_groups(p, kind, weighted, &g);
-    finish(p, &g, weighted, &f);
-    if (final_kept(&f, 16))
-        pack(p, &f, true);
-    else
-        pack(p, &f, false);
+    finish(&g, weighted, &f, word);
+    final_pack(p, &f, 16, pack, word);
+    put_words(p, word, WORDS);
 }
 
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)

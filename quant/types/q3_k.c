@@ -127,16 +127,6 @@ SEARCH void search_plain(const struct panel *p, struct searched *s)
     }
 }
 
-/* The levels that the search left. */
-SEARCH void searched_levels(const struct panel *p, const struct searched *s, vf q[SUPER])
-{
-    for (int i = 0; i < SUPER; i++)
-        q[i] = level((p->x[i] + s->cut[i / 16].shift) * s->cut[i / 16].gain, -4, 3);
-    for (int k = 0; k < s->nmovers; k++)
-        for (int i = 0; i < 16; i++)
-            q[16 * s->mover[k].group + i][s->mover[k].lane] = s->mover[k].q[i];
-}
-
 /* Scales 0..63 of the groups and the float above them. */
 SEARCH vf round_weighted(const struct searched *s, vi q[16])
 {
@@ -160,7 +150,10 @@ SEARCH vf round_plain(const struct searched *s, vi q[16])
     return pick(filled, 1 / gain, (vf){0});
 }
 
-SEARCH void put_scales(const struct panel *p, const vi q[16])
+/* A block as words; d follows. */
+enum { HIGH_WORDS = 0, LOW_WORDS = 8, SCALE_WORDS = 24, WORDS = 27 };
+
+SEARCH void pack_scales(const vi q[16], vu word[3])
 {
     vi byte[12];
 
@@ -168,36 +161,52 @@ SEARCH void put_scales(const struct panel *p, const vi q[16])
         byte[j] = (q[j] & 15) | (q[j + 8] & 15) << 4;
     for (int k = 0; k < 4; k++)
         byte[8 + k] = q[k] >> 4 | q[k + 4] >> 4 << 2 | q[k + 8] >> 4 << 4 | q[k + 12] >> 4 << 6;
-    put_bytes(p, offsetof(struct q3_k, scale), byte, 12);
+    for (int i = 0; i < 3; i++)
+        word[i] = word_of(byte + 4 * i);
 }
 
-/* `some_zero`: for some group and lane d is 0, and there the levels are `kept`. */
-SEARCH void pack(const struct panel *p, const vf d[16], bool some_zero, const vf kept[SUPER])
+SEARCH void pack(const struct panel *p, struct final *f, enum how how, vu word[WORDS])
 {
-    vi high[32] = { {0} };
-
-    for (int half = 0; half < 2; half++) {
-        vi low[32];
-        for (int l = 0; l < 32; l++) {
-            low[l] = (vi){0};
+    for (int l = 0; l < 32; l += 4) {
+        vu high = {0};
+        for (int half = 0; half < 2; half++) {
+            vu low = {0};
             for (int part = 0; part < 4; part++) {
                 int i = 128 * half + 32 * part + l;
-                vf t = p->x[i] / d[i / 16];
-                vi q = level_int(some_zero ? pick(d[i / 16] == 0, kept[i], t) : t, -4, 3) + 4;
-                low[l] |= (q & 3) << 2 * part;
-                high[l] |= q >> 2 << (4 * half + part);
+                vu q = final_codes(f, how, i / 16, p->x + i, -4, 3);
+                low |= (q & 0x03030303) << 2 * part;
+                high |= (q >> 2 & 0x01010101) << (4 * half + part);
             }
+            word[LOW_WORDS + 8 * half + l / 4] = low;
         }
-        put_bytes(p, offsetof(struct q3_k, low) + 32 * (size_t)half, low, 32);
+        word[HIGH_WORDS + l / 4] = high;
     }
-    put_bytes(p, offsetof(struct q3_k, high), high, 32);
+}
+
+/* In groups whose scale is 0 weights that were moved stay where they are: `pack` found them where the search began. */
+SEARCH void put_moved(const struct panel *p, const struct searched *s, const struct final *f)
+{
+    for (int k = 0; k < s->nmovers; k++) {
+        const struct mover *m = &s->mover[k];
+        struct q3_k *y = (struct q3_k *)p->out[m->lane];
+        if (f->d[m->group][m->lane] != 0 || m->lane >= p->live)
+            continue;
+        for (int i = 16 * m->group; i < 16 * m->group + 16; i++) {
+            int q = (int)m->q[i % 16] + 4, shift = i / 32 % 4 * 2;
+            uint8_t *low = &y->low[i / 128 * 32 + i % 32], *high = &y->high[i % 32];
+            *low = (uint8_t)((*low & ~(3 << shift)) | (q & 3) << shift);
+            *high = (uint8_t)((*high & ~(1 << i / 32)) | (q >> 2) << i / 32);
+        }
+    }
 }
 
 SEARCH void encode_panel(const struct panel *p, bool weighted)
 {
     struct searched s;
-    vi q[16], zero = {0};
-    vf d, kept[SUPER];
+    struct final f;
+    vu word[WORDS], half;
+    vi q[16];
+    vf d;
 
     if (weighted) {
         search_weighted(p, &s);
@@ -206,18 +215,17 @@ SEARCH void encode_panel(const struct panel *p, bool weighted)
         search_plain(p, &s);
         d = round_plain(&s, q);
     }
-    put_scales(p, q);
-    d = put_half(p, offsetof(struct q3_k, d), d);
+    pack_scales(q, word + SCALE_WORDS);
+    d = through_half(d, &half);
     for (int j = 0; j < 16; j++) {
-        s.scale[j] = d * vfloat(q[j] - 32);
-        zero |= s.scale[j] == 0;
+        f.d[j] = d * vfloat(q[j] - 32);
+        f.m[j] = (vf){0};
+        f.cut[j] = s.cut[j];
     }
-    if (vany(zero)) {
-        searched_levels(p, &s, kept);
-        pack(p, s.scale, true, kept);
-    } else {
-        pack(p, s.scale, false, p->x);     /* which nothing looks at */
-    }
+    final_pack(p, &f, 16, pack, word);
+    put_words(p, word, WORDS);
+    put_half(p, offsetof(struct q3_k, d), half);
+    put_moved(p, &s, &f);
 }
 
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)

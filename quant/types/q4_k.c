@@ -34,28 +34,28 @@ static void decode(const void *in, float *out, size_t nblocks)
     }
 }
 
-SEARCH void pack(const struct panel *p, const struct final *f, bool kept)
+/* A block as words. */
+enum { SCALE_WORDS = 0, Q_WORDS = 4, WORDS = 36 };
+
+SEARCH void pack(const struct panel *p, struct final *f, enum how how, vu word[WORDS])
 {
-    for (int c = 0; c < 4; c++) {
-        const vf *x = p->x + 64 * c;
-        vi q[32];
-        for (int i = 0; i < 32; i++)
-            q[i] = final_level(f, kept, 2 * c, x[i], 0, 15) | final_level(f, kept, 2 * c + 1, x[32 + i], 0, 15) << 4;
-        put_bytes(p, offsetof(struct q4_k, q) + 32 * (size_t)c, q, 32);
-    }
+    for (int c = 0; c < 4; c++)
+        for (int i = 0; i < 32; i += 4) {
+            const vf *x = p->x + 64 * c + i;
+            word[Q_WORDS + 8 * c + i / 4] = final_codes(f, how, 2 * c, x, 0, 15) | final_codes(f, how, 2 * c + 1, x + 32, 0, 15) << 4;
+        }
 }
 
 SEARCH void encode_panel(const struct panel *p, bool weighted)
 {
     struct groups g;
     struct final f;
+    vu word[WORDS];
 
     fit_groups(p, kind, weighted, &g);
-    finish_six_bits(p, &g, weighted, !weighted, &f);
-    if (final_kept(&f, 8))
-        pack(p, &f, true);
-    else
-        pack(p, &f, false);
+    finish_six_bits(&g, weighted, !weighted, &f, word + SCALE_WORDS);
+    final_pack(p, &f, 8, pack, word);
+    put_words(p, word, WORDS);
 }
 
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)

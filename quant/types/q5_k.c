@@ -35,34 +35,33 @@ static void decode(const void *in, float *out, size_t nblocks)
     }
 }
 
-SEARCH void pack(const struct panel *p, const struct final *f, bool kept)
-{
-    vi high[32] = { {0} };
+/* A block as words. */
+enum { SCALE_WORDS = 0, HIGH_WORDS = 4, LOW_WORDS = 12, WORDS = 44 };
 
-    for (int c = 0; c < 4; c++) {
-        const vf *x = p->x + 64 * c;
-        vi low[32];
-        for (int i = 0; i < 32; i++) {
-            vi a = final_level(f, kept, 2 * c, x[i], 0, 31), b = final_level(f, kept, 2 * c + 1, x[32 + i], 0, 31);
-            low[i] = (a & 15) | (b & 15) << 4;
-            high[i] |= (a >> 4 | b >> 4 << 1) << 2 * c;
+SEARCH void pack(const struct panel *p, struct final *f, enum how how, vu word[WORDS])
+{
+    for (int i = 0; i < 32; i += 4) {
+        vu high = {0};
+        for (int c = 0; c < 4; c++) {
+            const vf *x = p->x + 64 * c + i;
+            vu a = final_codes(f, how, 2 * c, x, 0, 31), b = final_codes(f, how, 2 * c + 1, x + 32, 0, 31);
+            word[LOW_WORDS + 8 * c + i / 4] = (a & 0x0f0f0f0f) | (b & 0x0f0f0f0f) << 4;
+            high |= (a >> 4 & 0x01010101) << 2 * c | (b >> 4 & 0x01010101) << (2 * c + 1);
         }
-        put_bytes(p, offsetof(struct q5_k, low) + 32 * (size_t)c, low, 32);
+        word[HIGH_WORDS + i / 4] = high;
     }
-    put_bytes(p, offsetof(struct q5_k, high), high, 32);
 }
 
 SEARCH void encode_panel(const struct panel *p, bool weighted)
 {
     struct groups g;
     struct final f;
+    vu word[WORDS];
 
     fit_groups(p, kind, weighted, &g);
-    finish_six_bits(p, &g, weighted, true, &f);
-    if (final_kept(&f, 8))
-        pack(p, &f, true);
-    else
-        pack(p, &f, false);
+    finish_six_bits(&g, weighted, true, &f, word + SCALE_WORDS);
+    final_pack(p, &f, 8, pack, word);
+    put_words(p, word, WORDS);
 }
 
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)

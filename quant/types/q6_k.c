@@ -36,25 +36,24 @@ static void decode(const void *in, float *out, size_t nblocks)
         }
 }
 
-SEARCH void pack(const struct panel *p, const struct final *f, bool kept, vi filled)
-{
-    vi high[64];
+/* A block as words; d follows. */
+enum { LOW_WORDS = 0, HIGH_WORDS = 32, SCALE_WORDS = 48, WORDS = 52 };
 
-    for (int half = 0; half < 2; half++) {
-        vi low[64];
-        for (int l = 0; l < 32; l++) {
-            vi q[4];
+SEARCH void pack(const struct panel *p, struct final *f, enum how how, vu word[WORDS])
+{
+    for (int half = 0; half < 2; half++)
+        for (int l = 0; l < 32; l += 4) {
+            vu low[4], high = {0}, *to = word + LOW_WORDS + 16 * half + l / 4;
             for (int part = 0; part < 4; part++) {
                 int i = 128 * half + 32 * part + l;
-                q[part] = filled & (final_level(f, kept, i / 16, p->x[i], -32, 31) + 32);
+                vu q = final_codes(f, how, i / 16, p->x + i, -32, 31);
+                low[part] = q & 0x0f0f0f0f;
+                high |= (q >> 4 & 0x03030303) << 2 * part;
             }
-            low[l] = (q[0] & 15) | (q[2] & 15) << 4;
-            low[32 + l] = (q[1] & 15) | (q[3] & 15) << 4;
-            high[32 * half + l] = q[0] >> 4 | q[1] >> 4 << 2 | q[2] >> 4 << 4 | q[3] >> 4 << 6;
+            to[0] = low[0] | low[2] << 4;
+            to[8] = low[1] | low[3] << 4;
+            word[HIGH_WORDS + 8 * half + l / 4] = high;
         }
-        put_bytes(p, offsetof(struct q6_k, low) + 64 * (size_t)half, low, 64);
-    }
-    put_bytes(p, offsetof(struct q6_k, high), high, 64);
 }
 
 /* Groups j, j + 1...: their scales, and how the search left them. */
@@ -86,6 +85,7 @@ SEARCH void encode_panel(const struct panel *p, bool weighted)
     struct final f;
     vf scale[16];
     vi byte[16];
+    vu word[WORDS], half;
 
     for (int j = 0; j < 16; j += SYMMETRIC_ABREAST)
         search(p, weighted, j, scale, &f);
@@ -93,18 +93,20 @@ SEARCH void encode_panel(const struct panel *p, bool weighted)
     vf top = extreme(scale, 16);
     vi filled = ~(vabs(top) < GROUP_EPSILON);
     vf gain = -128 / top;
-    vf d = put_half(p, offsetof(struct q6_k, d), pick(filled, 1 / gain, (vf){0}));
+    vf d = through_half(pick(filled, 1 / gain, (vf){0}), &half);
     for (int j = 0; j < 16; j++) {
         vi s = vnearest(gain * scale[j]);
         s = filled & picki(s > 127, vi_all(127), s);
         byte[j] = s & 0xff;
         f.d[j] = d * vfloat((vi)((vu)s << 24) >> 24);
     }
-    put_bytes(p, offsetof(struct q6_k, scale), byte, 16);
-    if (final_kept(&f, 16))
-        pack(p, &f, true, filled);
-    else
-        pack(p, &f, false, filled);
+    for (int j = 0; j < 4; j++)
+        word[SCALE_WORDS + j] = word_of(byte + 4 * j);
+    final_pack(p, &f, 16, pack, word);
+    for (int i = 0; i < SCALE_WORDS; i++)
+        word[i] &= (vu)filled;
+    put_words(p, word, WORDS);
+    put_half(p, offsetof(struct q6_k, d), half);
 }
 
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)
