@@ -214,7 +214,7 @@ SEARCH vu final_codes(struct final *f, enum how how, int j, const vf *x, float l
     vi code[4];
 
     for (int i = 0; i < 4; i++) {
-        vf y = x[i] + f->m[j];
+        vf y = low < 0 ? x[i] : x[i] + f->m[j];        /* levels on both sides of 0: there is no minimum */
         if (how == QUICK) {
             vf t = y * f->inverse[j], near = t + (ROUNDER - low);
             f->farthest = vfarther(f->farthest, vrest(t));
