@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { QUANT_FILE_NBYTES = 16 << 20 };
+enum { CONFIG_NBYTES = 64 << 20 };
 
 /* ---- what the config says ---- */
 static int refuse(const char *key, const char *name, const char *value, struct fail *f)
@@ -198,7 +198,7 @@ static const cJSON *find_object(const cJSON *config, const char *dir, const char
         q = find_key(cJSON_GetObjectItemCaseSensitive(config, "text_config"), key);
     if (q)
         return q;
-    root = path_exists(path) ? json_read(path, QUANT_FILE_NBYTES, a, f) : NULL;
+    root = path_exists(path) ? json_read(path, CONFIG_NBYTES, a, f) : NULL;
     *key = root ? DEQUANTIZE_FILE : NULL;
     return cJSON_GetObjectItemCaseSensitive(root, "quantization");
 }
@@ -217,6 +217,17 @@ int dequantize_scheme(const cJSON *config, const char *dir, const char **key, st
         if (strcmp(method, methods[i].method) == 0)
             return methods[i].read(*key, q, out, a, f);
     return refuse(*key, name, method, f);
+}
+
+int dequantize_scheme_of(const struct model *m, struct stored_as *out, struct arena *a, struct fail *f)
+{
+    const char *path = m->dir && m->config ? path_join(a, m->dir, m->config) : NULL, *key;
+    const cJSON *config = path ? json_read(path, CONFIG_NBYTES, a, f) : NULL;
+
+    *out = (struct stored_as){0};
+    if (!config)
+        return path ? -1 : 0;
+    return dequantize_scheme(config, m->dir, &key, out, a, f) ? fail_in(f, path) : 0;
 }
 
 void dequantize_unsay(cJSON *config)

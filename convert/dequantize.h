@@ -23,6 +23,9 @@ struct stored_as {
  * FAIL_INPUT: a way that there is no decoder for. The names live in `a`. */
 int dequantize_scheme(const cJSON *config, const char *dir, const char **key, struct stored_as *out, struct arena *a, struct fail *);
 
+/* The same from the files of a directory; zeros for a model that is none, or has no config. */
+int dequantize_scheme_of(const struct model *, struct stored_as *out, struct arena *a, struct fail *);
+
 /* Takes out of a config what dequantize_scheme() reads there. */
 void dequantize_unsay(cJSON *config);
 #define DEQUANTIZE_FILE "hf_quant_config.json"

@@ -8,7 +8,6 @@
 #include "convert/rename.h"
 #include "convert/unrename.h"
 #include "formats/file.h"
-#include "formats/json.h"
 #include "tokenizer/tokenizer.h"
 #include "tools/meta_word.h"
 
@@ -18,8 +17,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { CONFIG_MAX_BYTES = 64 << 20 };
 
 /* ---- the chain ---- */
 
@@ -277,18 +274,15 @@ static int unname(struct job *j, const struct qtype *type, struct fail *f)
 /* Matrices stored in few bits become floats of the type asked for: *decoded tells. */
 static int decode_matrices(struct job *j, const struct qtype *type, bool *decoded, struct fail *f)
 {
-    const struct model *m = j->model;
-    const char *path = path_join(&j->arena, m->dir, m->config), *key;
-    const cJSON *config = json_read(path, CONFIG_MAX_BYTES, &j->arena, f);
     struct account account = {0};
-    struct stored_as how = {0};
-    int bad = config ? dequantize_scheme(config, m->dir, &key, &how, &j->arena, f) : -1;
+    struct stored_as how;
+    int bad = dequantize_scheme_of(j->model, &how, &j->arena, f);
 
-    *decoded = how.name && !bad;
+    *decoded = !bad && how.name;
     if (*decoded)
         bad = model_dequantize(&j->model, &how, type, &account, f);
     account_release(&account);
-    return bad ? fail_in(f, path) : 0;
+    return bad;
 }
 
 /* To safetensors: everything keeps its name; floating-point tensors are cast, and the directory's other files come along. */
@@ -313,7 +307,7 @@ static int open_cast(struct job *j, struct fail *f)
         meta_copy(&keys, &j->arena, &j->model->meta);
     if (strcmp(j->model->format->name, "gguf") == 0 && unname(j, type, f))
         return -1;
-    if (type && j->model->dir && j->model->config && decode_matrices(j, type, &decoded, f))
+    if (type && decode_matrices(j, type, &decoded, f))
         return -1;
     list_types(j);
     for (size_t i = 0; i < j->model->ntensors; i++) {

@@ -87,23 +87,13 @@ static bool compare_meanings(struct task *t)
     return true;
 }
 
-/* How a directory stores its matrices; zeros for any other model. */
-static int read_scheme(struct task *t, const struct model *m, struct stored_as *how, struct fail *f)
-{
-    struct arena *a = &t->args->arena;
-    const char *path = m->dir && m->config && !is_gguf(m) ? path_join(a, m->dir, m->config) : NULL, *key;
-    const cJSON *config = path ? json_read(path, CONFIG_MAX_BYTES, a, f) : NULL;
-
-    *how = (struct stored_as){0};
-    return !path || (config && dequantize_scheme(config, m->dir, &key, how, a, f) == 0) ? 0 : fail_in(f, path);
-}
-
 /* A source in few bits beside scales, and a file that has plain floats instead: then so has the source. */
 static int decode(struct task *t, struct model **m, struct fail *f)
 {
+    struct arena *a = &t->args->arena;
     struct stored_as ours, theirs;
     struct account account = {0};
-    int bad = read_scheme(t, *m, &theirs, f) || read_scheme(t, t->found, &ours, f);
+    int bad = dequantize_scheme_of(*m, &theirs, a, f) || dequantize_scheme_of(t->found, &ours, a, f);
 
     if (!bad && theirs.name && !ours.name)
         bad = model_dequantize(m, &theirs, qtype_named("f32"), &account, f);
