@@ -26,7 +26,7 @@ static const struct {
       "_attn_implementation _attn_implementation_autoset attn_implementation _flash_attn_2_enabled use_flash_attn "
       "flash_attention use_flash_attention use_flash_attention_2 experts_implementation _experts_implementation "
       "keys_to_ignore_at_inference base_model_tp_plan base_model_pp_plan model_max_length tokenizer_model_max_length "
-      "xla_device tf_legacy_loss is_decoder tie_encoder_decoder cross_attention_hidden_size tie_last_hidden_states" },
+      "xla_device tf_legacy_loss output_past is_decoder tie_encoder_decoder cross_attention_hidden_size tie_last_hidden_states" },
     { "a setting of text generation", "max_length min_length do_sample early_stopping num_beams num_beam_groups "
       "diversity_penalty temperature top_k top_p typical_p repetition_penalty length_penalty no_repeat_ngram_size "
       "encoder_no_repeat_ngram_size bad_words_ids num_return_sequences remove_invalid_values forced_bos_token_id "

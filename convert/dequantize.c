@@ -130,7 +130,7 @@ static int read_words(const char *key, const cJSON *q, struct stored_as *s, stru
     uint64_t n, size = 0;
 
     if (!json_u64(bits ? bits : cJSON_GetObjectItemCaseSensitive(q, "w_bit"), &n) || (n != 2 && n != 4 && n != 8))
-        return refuse(key, "bits", cJSON_IsNumber(bits) && bits->valuedouble == 3 ? "3" : "unknown", f);
+        return refuse(key, "bits", cJSON_GetNumberValue(bits) == 3 ? "3" : "unknown", f);
     json_u64(cJSON_GetObjectItemCaseSensitive(q, cJSON_GetObjectItemCaseSensitive(q, "group_size") ? "group_size" : "q_group_size"), &size);
     s->packing = (struct packing){ .bits = (unsigned)n, .group = size, .turned = true };
     return 0;
@@ -203,11 +203,19 @@ static const cJSON *find_object(const cJSON *config, const char *dir, const char
     return cJSON_GetObjectItemCaseSensitive(root, "quantization");
 }
 
+/* Who writes such an object without a quant_method. */
+static const char *method_unsaid(const cJSON *q)
+{
+    if (cJSON_GetObjectItemCaseSensitive(q, "quant_algo"))
+        return "modelopt";
+    return cJSON_GetObjectItemCaseSensitive(q, "bits") && cJSON_GetObjectItemCaseSensitive(q, "group_size") ? "mlx" : "unknown";
+}
+
 int dequantize_scheme(const cJSON *config, const char *dir, const char **key, struct stored_as *out, struct arena *a, struct fail *f)
 {
     const cJSON *q = find_object(config, dir, key, a, f);
     const char *name = cJSON_GetObjectItemCaseSensitive(q, "qformat_weight") ? "qformat_weight" : "quant_method",
-               *method = json_str(q, name, json_str(q, "quant_algo", NULL) ? "modelopt" : "unknown");
+               *method = json_str(q, name, method_unsaid(q));
 
     *out = (struct stored_as){0};
     if (!q)

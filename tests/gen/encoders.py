@@ -88,7 +88,7 @@ def save_tokenizer(path, t, lowercase, files):
 
 
 SMALL = dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=4, intermediate_size=24, max_position_embeddings=24, pad_token_id=0)
-XLM = SMALL | dict(max_position_embeddings=26, type_vocab_size=1, pad_token_id=1, bos_token_id=0, eos_token_id=2)
+XLM = SMALL | dict(output_past=True, max_position_embeddings=26, type_vocab_size=1, pad_token_id=1, bos_token_id=0, eos_token_id=2)
 # name: class, settings, dtype, lower case, tokenizer file, pooling, longest, shard size, edit of tensor names
 MODELS = {
     'mean': ('BertModel', SMALL, torch.float32, True, 'json', 'mean', 12, None, None),
