@@ -87,15 +87,18 @@ static bool compare_meanings(struct task *t)
     return true;
 }
 
-/* A source in few bits beside scales, and a file that has plain floats instead: then so has the source. */
+/* A source in few bits beside scales, and a file that has plain floats instead: then so has the source. What cannot be decoded is compared
+ * as it is. */
 static int decode(struct task *t, struct model **m, struct fail *f)
 {
     struct arena *a = &t->args->arena;
+    struct fail unknown = {0};
     struct stored_as ours, theirs;
     struct account account = {0};
-    int bad = dequantize_scheme_of(*m, &theirs, a, f) || dequantize_scheme_of(t->found, &ours, a, f);
+    bool known = dequantize_scheme_of(*m, &theirs, a, &unknown) == 0 && dequantize_scheme_of(t->found, &ours, a, &unknown) == 0;
+    int bad = 0;
 
-    if (!bad && theirs.name && !ours.name)
+    if (known && theirs.name && !ours.name)
         bad = model_dequantize(m, &theirs, qtype_named("f32"), &account, f);
     account_release(&account);
     return bad ? -1 : 0;
