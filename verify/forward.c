@@ -174,10 +174,18 @@ static int layer_group(struct stream *s, size_t layer, struct span g, struct fai
     return states_put(s->states, s->index, g.index, s->options.before + layer + 2, x, numbers, f);
 }
 
+/* One block for the temporaries of both halves of a layer, so that they use the same pages. */
+static void reserve(struct stream *s)
+{
+    stream_buffer(s, (s->group < s->nchunks ? s->group : s->nchunks) * s->context, stream_temporaries(s));
+    arena_reset(&s->space->work);
+}
+
 int stream_layer(struct stream *s, size_t layer, struct fail *f)
 {
     int bad = 0;
 
+    reserve(s);
     for (size_t i = 0; i < stream_groups(s, s->group) && !bad; i++) {
         struct span g = group_at(s, i);
         if (states_passed(s->states, s->index, i) < s->options.before + layer + 2)

@@ -16,7 +16,7 @@
 #include <string.h>
 
 enum {
-    LOGITS_TOKENS = 1024,               /* in a batch: no more than pay for decoding the output matrix again */
+    LOGITS_TOKENS = 512,               /* in a batch: no more than pay for decoding the output matrix again */
     MOST_BITS = 7,                      /* of a candidate whose error is far above that of bfloat16 products */
     STATES_NBYTES = 16 << 20,           /* of hidden states compared at a time, at least one */
     SAVE_SECONDS = 15,                  /* between two savings of states that are in memory: what a killed run loses at most */

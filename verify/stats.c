@@ -98,14 +98,12 @@ double quantile_of(const double *ascending, size_t n, double q)
 struct moments moments_of(const float *original, const float *candidate, size_t n)
 {
     struct moments m = { .n = (double)n };
+    double sum[3] = {0};
 
-    for (size_t i = 0; i < n; i++) {
-        double o = original[i], c = candidate[i];
-        m.original += o * o;
-        m.candidate += c * c;
-        m.cross += o * c;
-        m.difference += (o - c) * (o - c);
-    }
+    vector_current()->moments(original, candidate, n, n ? n : 1, sum, &m.difference);
+    m.original = sum[0];
+    m.candidate = sum[1];
+    m.cross = sum[2];
     return m;
 }
 

@@ -25,6 +25,12 @@ struct vector {
     /* The sum of weight[i] * (from - x[i]). */
     double (*expectation)(const double *weight, const float *x, size_t n, double from);
 
+    /* Adds the sums of x*x, y*y and x*y over n numbers to sum[0 ... 2]; that of (x - y)^2 over each `block` of them goes to difference[]. */
+    void (*moments)(const float *x, const float *y, size_t n, size_t block, double sum[3], double *difference);
+
+    /* Adds the sums of weight*x*x and of weight*(x - y)^2 to sum[0] and sum[1]. */
+    void (*energies)(const double *weight, const float *x, const float *y, size_t n, double sum[2]);
+
     /* The sum of q level - p - p d, no term of which is negative, where d = x_q - x_p - shift and q level / p is e^d. Where d is small
      * the series of e^d - 1 - d keeps what the difference would lose; all d 0: exactly 0. */
     double (*divergence)(const float *x_p, const double *p, const float *x_q, const double *q, size_t n, double shift, double level);

@@ -359,6 +359,67 @@ static double divergence(const float *x_p, const double *p, const float *x_q, co
     return total(&s);
 }
 
+/* ---- errors ---- */
+
+/* The 16 sums in another order, which needs fewer steps: halves are added until one is left. */
+static inline double folded(const struct parts *s)
+{
+    double each[STEP];
+
+    memcpy(each, s->sum, sizeof each);
+#pragma GCC unroll 4
+    for (int half = STEP / 2; half; half /= 2)
+        for (int i = 0; i < half; i++)
+            each[i] += each[i + half];
+    return each[0];
+}
+
+static void moments(const float *x, const float *y, size_t n, size_t block, double sum[3], double *difference)
+{
+    float rest_x[STEP], rest_y[STEP];
+    struct parts xx = {0}, yy = {0}, xy = {0};
+
+    for (size_t b = 0; b < n; b += block) {
+        size_t end = n - b < block ? n : b + block;
+        struct parts error = {0};
+        for (size_t i = b; i < end; i += STEP) {
+            bool whole = end - i >= STEP;
+            const float *at_x = whole ? x + i : tail(x + i, end - i, 0, rest_x), *at_y = whole ? y + i : tail(y + i, end - i, 0, rest_y);
+            for (size_t p = 0; p < PARTS; p++) {
+                vd o = widen(at_x + p * DOUBLES), c = widen(at_y + p * DOUBLES), d = o - c;
+                xx.sum[p] += o * o;
+                yy.sum[p] += c * c;
+                xy.sum[p] += o * c;
+                error.sum[p] += d * d;
+            }
+        }
+        *difference++ = folded(&error);
+    }
+    sum[0] += total(&xx);
+    sum[1] += total(&yy);
+    sum[2] += total(&xy);
+}
+
+static void energies(const double *weight, const float *x, const float *y, size_t n, double sum[2])
+{
+    float rest_x[STEP], rest_y[STEP];
+    double rest_weight[STEP];
+    struct parts product = {0}, error = {0};
+
+    for (size_t i = 0; i < n; i += STEP) {
+        bool whole = n - i >= STEP;
+        const float *at_x = whole ? x + i : tail(x + i, n - i, 0, rest_x), *at_y = whole ? y + i : tail(y + i, n - i, 0, rest_y);
+        const double *w = whole ? weight + i : tail_doubles(weight + i, n - i, rest_weight);
+        for (size_t p = 0; p < PARTS; p++) {
+            vd o = widen(at_x + p * DOUBLES), d = o - widen(at_y + p * DOUBLES), by = vd_load(w + p * DOUBLES);
+            product.sum[p] += by * o * o;
+            error.sum[p] += by * d * d;
+        }
+    }
+    sum[0] += total(&product);
+    sum[1] += total(&error);
+}
+
 #define PASTE2(name, isa) name##_##isa
 #define PASTE(name, isa) PASTE2(name, isa)
 #define TEXT2(isa) #isa
@@ -368,4 +429,5 @@ extern const struct vector PASTE(vector, ISA);
 const struct vector PASTE(vector, ISA) = {
     .isa = TEXT(ISA), .softmax = softmax, .softcap = softcap, .activate = activate, .norm = norm, .finite = finite_all, .largest = largest,
     .exponentials = exponentials, .expectation = expectation, .divergence = divergence,
+    .moments = moments, .energies = energies,
 };

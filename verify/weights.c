@@ -4,13 +4,17 @@
 #include "verify/rows.h"
 #include "verify/stats.h"
 #include "verify/sums.h"
+#include "verify/vector.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { COMPARED_WEIGHTS = 4 << 20 };    /* of one tensor at a time, in whole rows */
+/* Weights in whole rows: between two reports of progress; of one thread; decoded at a time. */
+enum { COMPARED_WEIGHTS = 16 << 20, PIECE_WEIGHTS = 1 << 19, STRIP_WEIGHTS = 1 << 14 };
+
+enum { LEAST_BLOCK = 16 };      /* of an encoding that has blocks */
 
 struct comparing {
     struct model *original, *const *candidate;
@@ -88,32 +92,38 @@ static struct moments finite_moments(const float *x, const float *y, size_t n)
     return m;
 }
 
-static void sum_row(struct row_sums *s, const float *x, const float *y, size_t width, size_t block, uint64_t row)
+/* `error` is room for the squared error of each block. */
+static void sum_row(struct row_sums *s, const float *x, const float *y, size_t width, size_t block, uint64_t row, double *error)
 {
     uint64_t blocks = (width + block - 1) / block;
-    bool odd = false;
+    struct moments m = { .n = (double)width };
+    double sum[3] = {0};
+    bool odd;
 
+    vector_current()->moments(x, y, width, block, sum, error);
+    for (size_t b = 0; b < blocks; b++)
+        m.difference += error[b];
+    m.original = sum[0];
+    m.candidate = sum[1];
+    m.cross = sum[2];
+    if ((odd = !all_finite(&m))) {
+        look_at(&s->original, x, width, row);
+        look_at(&s->candidate, y, width, row);
+        m = finite_moments(x, y, width);
+    }
+    moments_add(&s->all, &m);
     for (size_t b = 0; b < blocks; b++) {
         size_t at = b * block, n = width - at < block ? width - at : block;
-        struct moments m = moments_of(x + at, y + at, n);
-        if (!all_finite(&m)) {
-            odd = true;
-            m = finite_moments(x + at, y + at, n);
-        }
-        moments_add(&s->all, &m);
-        if (m.difference > s->worst) {
-            s->worst = m.difference;
+        double squared = isfinite(error[b]) ? error[b] : finite_moments(x + at, y + at, n).difference;
+        if (squared > s->worst) {
+            s->worst = squared;
             s->worst_block = row * blocks + b;
             s->worst_row = row;
             s->worst_n = n;
         }
     }
-    if (odd) {
-        look_at(&s->original, x, width, row);
-        look_at(&s->candidate, y, width, row);
-    }
-    s->original.zero_rows += !odd && s->all.original == 0;
-    s->candidate.zero_rows += !odd && s->all.candidate == 0;
+    s->original.zero_rows += !odd && m.original == 0;
+    s->candidate.zero_rows += !odd && m.candidate == 0;
 }
 
 static void add_findings(struct findings *to, const struct findings *more)
@@ -142,38 +152,69 @@ static void add_sums(struct row_sums *to, const struct row_sums *more)
 
 static size_t block_of(const struct tensor *c)
 {
-    return c->type->block > 1 ? (size_t)c->type->block : BLOCK_WEIGHTS;
+    return c->type->block >= LEAST_BLOCK ? (size_t)c->type->block : BLOCK_WEIGHTS;
 }
 
-/* Both of [first, first + n), each row by one thread, added in order. */
-static void add_rows(const float *x, const float *y, uint64_t first, uint64_t n, size_t width, size_t block, struct row_sums *part,
-                     struct row_sums *sums)
+/* Rows [first, first + n) of one tensor, which threads share in pieces. */
+struct batch {
+    const struct comparing *w;
+    const struct compared *t;
+    uint64_t first;
+    uint64_t some;              /* rows of a piece */
+    struct row_sums *part;      /* of each piece, of each candidate */
+};
+
+/* n rows of encoded ones from `in` on, decoded. */
+static void decode_rows(const struct tensor *t, const uint8_t *in, uint64_t first, uint64_t n, float *out)
 {
-#pragma omp parallel for schedule(dynamic)
-    for (uint64_t i = 0; i < n; i++) {
-        part[i] = (struct row_sums){0};
-        sum_row(&part[i], x + i * width, y + i * width, width, block, first + i);
-    }
-    for (uint64_t i = 0; i < n; i++)
-        add_sums(sums, &part[i]);
+    t->type->decode(in + first * tensor_row_bytes(t), out, n * tensor_row(t) / (uint64_t)t->type->block);
 }
 
+/* A piece, strip by strip: the floats of one stay in the nearest caches. */
+static int compare_piece(void *ctx, uint64_t first, uint64_t n, struct arena *tmp, struct fail *f)
+{
+    const struct batch *b = ctx;
+    const struct comparing *w = b->w;
+    const struct compared *t = b->t;
+    uint64_t width = tensor_row(t->o), strip = rows_of(STRIP_WEIGHTS, width);
+    struct row_sums *sums = b->part + first / b->some * w->n;
+    const uint8_t *o = model_rows(w->original, t->o, b->first + first, n, tmp, f), **c = arena_array(tmp, const uint8_t *, w->n);
+    float *x = arena_raw(tmp, strip * width * sizeof *x), *y = arena_raw(tmp, strip * width * sizeof *y);
+    double *error = arena_raw(tmp, (width / LEAST_BLOCK + 1) * sizeof *error);
+
+    if (!o)
+        return fail_in(f, w->original->path);
+    for (size_t k = 0; k < w->n; k++)
+        if (t->c[k] && !(c[k] = model_rows(w->candidate[k], t->c[k], b->first + first, n, tmp, f)))
+            return fail_in(f, w->candidate[k]->path);
+    for (uint64_t r = 0; r < n; r += strip) {
+        uint64_t some = n - r < strip ? n - r : strip;
+        decode_rows(t->o, o, r, some, x);
+        for (size_t k = 0; k < w->n; k++) {
+            if (!c[k])
+                continue;
+            decode_rows(t->c[k], c[k], r, some, y);
+            for (uint64_t i = 0; i < some; i++)
+                sum_row(&sums[k], x + i * width, y + i * width, width, block_of(t->c[k]), b->first + first + r + i, error);
+        }
+    }
+    return 0;
+}
+
+/* Sums of pieces are added in order. */
 static int compare_rows(const struct comparing *w, struct compared *t, uint64_t first, uint64_t n, struct arena *tmp, struct fail *f)
 {
-    size_t width = tensor_row(t->o);
-    float *x = arena_raw(tmp, n * width * sizeof *x), *y = arena_raw(tmp, n * width * sizeof *y);
-    struct row_sums *part = arena_array(tmp, struct row_sums, n);
+    struct batch b = { .w = w, .t = t, .first = first, .some = rows_of(PIECE_WEIGHTS, tensor_row(t->o)) };
+    uint64_t pieces = (n + b.some - 1) / b.some;
 
-    if (rows_decode(w->original, t->o, first, n, x, f) != 0)
-        return fail_in(f, w->original->path);
+    b.part = arena_array(tmp, struct row_sums, pieces * w->n);
+    if (rows_each(n, b.some, compare_piece, &b, f) != 0)
+        return -1;
     for (size_t k = 0; k < w->n; k++) {
-        if (!t->c[k])
-            continue;
-        if (rows_decode(w->candidate[k], t->c[k], first, n, y, f) != 0)
-            return fail_in(f, w->candidate[k]->path);
-        add_rows(x, y, first, n, width, block_of(t->c[k]), part, &t->sums[k]);
-        if (w->advance)
-            w->advance(w->ctx, n * width);
+        for (uint64_t i = 0; i < pieces; i++)
+            add_sums(&t->sums[k], &b.part[i * w->n + k]);
+        if (t->c[k] && w->advance)
+            w->advance(w->ctx, n * tensor_row(t->o));
     }
     return 0;
 }
@@ -192,14 +233,13 @@ static struct tensor_error error_of(const struct tensor *c, const char *name, co
 
 static int compare_tensor(const struct comparing *w, struct compared *t, struct tensor_errors *out, struct fail *f)
 {
-    uint64_t rows = tensor_rows(t->o), width = tensor_row(t->o), some = COMPARED_WEIGHTS / (width ? width : 1);
+    uint64_t rows = tensor_rows(t->o), some = rows_of(COMPARED_WEIGHTS, tensor_row(t->o));
     struct arena tmp = {0};
     int bad = 0;
 
     for (size_t k = 0; k < w->n && !bad; k++)
         if (t->c[k] && same_shape(t->o, t->c[k], f) != 0)
             bad = fail_in(f, w->candidate[k]->path);
-    some = some ? some : 1;
     for (uint64_t r = 0; r < rows && !bad; r += some) {
         bad = compare_rows(w, t, r, rows - r < some ? rows - r : some, &tmp, f);
         arena_reset(&tmp);
@@ -269,53 +309,62 @@ uint64_t weights_total(const struct model *original, struct model *const *candid
 
 /* ---- products ---- */
 
-/* Energies of a product and of its error, so far. */
-struct energies {
-    double product, error;
+/* A tensor of both models and the inputs of one of its experts. */
+struct producing {
+    struct model *m[2];
+    const struct tensor *t[2];
+    const double *input;
+    uint64_t first, some;       /* its first row; rows of a piece */
+    double (*part)[2];          /* energies of the product and of its error, of each piece */
 };
 
-/* Rows [first, first + n) of expert e of the entry. */
-static int product_rows(struct model *m[2], const struct tensor *t[2], const struct sums_entry *e, size_t expert, uint64_t first, uint64_t n,
-                        struct arena *tmp, struct energies *all, struct fail *f)
+static int product_piece(void *ctx, uint64_t first, uint64_t n, struct arena *tmp, struct fail *f)
 {
-    size_t width = e->columns;
-    const double *input = e->sum + expert * width;
-    float *x[2] = { arena_raw(tmp, n * width * sizeof(float)), arena_raw(tmp, n * width * sizeof(float)) };
-    struct energies *part = arena_array(tmp, struct energies, n);
+    const struct producing *p = ctx;
+    uint64_t width = tensor_row(p->t[0]), strip = rows_of(STRIP_WEIGHTS, width);
+    const uint8_t *in[2];
+    float *x[2];
 
-    for (size_t i = 0; i < 2; i++)
-        if (rows_decode(m[i], t[i], first, n, x[i], f) != 0)
-            return fail_in(f, m[i]->path);
-#pragma omp parallel for schedule(dynamic)
-    for (uint64_t r = 0; r < n; r++)
-        for (size_t j = 0; j < width; j++) {
-            double o = x[0][r * width + j], d = o - (double)x[1][r * width + j];
-            part[r].product += input[j] * o * o;
-            part[r].error += input[j] * d * d;
-        }
-    for (uint64_t r = 0; r < n; r++) {
-        all->product += part[r].product;
-        all->error += part[r].error;
+    for (size_t i = 0; i < 2; i++) {
+        if (!(in[i] = model_rows(p->m[i], p->t[i], p->first + first, n, tmp, f)))
+            return fail_in(f, p->m[i]->path);
+        x[i] = arena_raw(tmp, strip * width * sizeof(float));
+    }
+    for (uint64_t r = 0; r < n; r += strip) {
+        uint64_t some = n - r < strip ? n - r : strip;
+        for (size_t i = 0; i < 2; i++)
+            decode_rows(p->t[i], in[i], r, some, x[i]);
+        for (uint64_t i = 0; i < some; i++)
+            vector_current()->energies(p->input, x[0] + i * width, x[1] + i * width, width, p->part[first / p->some]);
     }
     return 0;
 }
 
 static int product_error(struct model *m[2], const struct tensor *t[2], const struct sums_entry *e, struct tensor_error *out, struct fail *f)
 {
-    uint64_t rows = tensor_rows(t[0]) / e->experts, some = COMPARED_WEIGHTS / 4 / (e->columns ? e->columns : 1);
-    struct energies all = {0};
+    uint64_t rows = tensor_rows(t[0]) / e->experts;
+    struct producing p = { .m = { m[0], m[1] }, .t = { t[0], t[1] }, .some = rows_of(PIECE_WEIGHTS, e->columns) };
+    uint64_t pieces = (rows + p.some - 1) / p.some;
+    double product = 0, error = 0;
     struct arena tmp = {0};
     int bad = 0;
 
-    some = some ? some : 1;
-    for (size_t k = 0; k < e->experts && !bad; k++)
-        for (uint64_t r = 0; r < rows && e->count[k] && !bad; r += some) {
-            bad = product_rows(m, t, e, k, k * rows + r, rows - r < some ? rows - r : some, &tmp, &all, f);
-            arena_reset(&tmp);
+    for (size_t k = 0; k < e->experts && !bad; k++) {
+        if (!e->count[k])
+            continue;
+        arena_reset(&tmp);
+        p.part = arena_array_of(&tmp, pieces, sizeof *p.part);
+        p.input = e->sum + k * e->columns;
+        p.first = k * rows;
+        bad = rows_each(rows, p.some, product_piece, &p, f);
+        for (uint64_t i = 0; i < pieces; i++) {
+            product += p.part[i][0];
+            error += p.part[i][1];
         }
+    }
     arena_release(&tmp);
-    out->seen = all.product > 0;
-    out->product = out->seen ? all.error / all.product : 0;
+    out->seen = product > 0;
+    out->product = out->seen ? error / product : 0;
     return bad;
 }
 
