@@ -7,6 +7,7 @@
 #include "verify/packs.h"
 #include "verify/rows.h"
 #include "verify/stream.h"
+#include "verify/units.h"
 
 #include <math.h>
 #include <omp.h>
@@ -102,6 +103,12 @@ static double logits_seconds(const struct costs *c, const struct stream *s, size
            (double)n * (double)s->vocabulary * 1.5e-8 / omp_get_max_threads();
 }
 
+/* Of packed tokens, or of decoded rows where OpenBLAS multiplies. */
+static uint64_t product_nbytes(const struct stream *s, uint64_t tokens, uint64_t width)
+{
+    return units_f32() ? tokens * width * (s->options.fast ? 2 : sizeof(float)) : s->slab_nbytes;
+}
+
 static int add_model(struct forecast *g, struct stream *s, const struct score_input *in, const struct budget *b, bool several, struct fail *f)
 {
     struct costs c = {0};
@@ -115,8 +122,8 @@ static int add_model(struct forecast *g, struct stream *s, const struct score_in
     g->seconds += layers_seconds(&c, s, (double)(s->nchunks * s->context), (double)stream_groups(s, s->group), (double)s->context / 2 + 64) +
                   logits_seconds(&c, s, in->n, batch);
     states = (uint64_t)s->nchunks * s->context * s->length[WIDTH] * sizeof(float);
-    work = group * stream_temporaries(s) * sizeof(float) + (s->options.fast ? group * s->length[HIDDEN] * 2 : s->slab_nbytes);
-    logits = (several ? 2 : 1) * batch * row + (s->options.fast ? 0 : s->slab_nbytes);
+    work = group * stream_temporaries(s) * sizeof(float) + product_nbytes(s, group, s->length[HIDDEN]);
+    logits = (several ? 2 : 1) * batch * row + product_nbytes(s, batch, s->length[WIDTH]);
     g->disk_nbytes += states;
     g->memory_nbytes = g->memory_nbytes > work ? g->memory_nbytes : work;
     g->memory_nbytes = g->memory_nbytes > logits ? g->memory_nbytes : logits;

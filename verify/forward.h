@@ -4,7 +4,8 @@
  * layer further. Two streams of two models advance in step, so memory holds a slab of one weight, the hidden states and
  * the temporaries of a group of chunks (GROUP_* in stream.h), never a model. A group passes through a whole layer before
  * the next one starts; its some 2000 tokens share each decoded weight, which costs a few per cent of the product.
- * Products: single-threaded OpenBLAS calls on tiles of fixed shape (ops.h): figures do not depend on the number of threads.
+ * Products: the CPU's own units (product.h), or single-threaded OpenBLAS calls on tiles of fixed shape (ops.h): figures do not depend
+ * on the number of threads.
  *
  * Semantics are those of transformers in float32. The attention window is {arch}.attention.sliding_window where a model
  * has that key: a token sees itself and the window - 1 tokens before it. convert_hf_to_gguf.py does not write it for
@@ -37,7 +38,7 @@ struct stream_options {
      * lacks. Not 0: a failure. */
     int (*passed)(void *ctx, const float *x, struct fail *f);
     void *ctx;
-    bool fast;              /* products with bfloat16 and quantized weights through the CPU's bfloat16 units, if it has them: bf16.h */
+    bool fast;              /* products with bfloat16 and quantized weights through the CPU's bfloat16 units, if it has them: units.h */
     struct workspace *space;                /* NULL: its own, released after each call */
     const struct tree *tree;                /* of each chunk: its tokens are not one sequence but a tree of them, tree[k].n of `context`; NULL: sequences */
     size_t before;          /* steps that groups of the states may have behind them already: streams that had the same place */

@@ -3,13 +3,13 @@
 
 #include "formats/usage.h"
 
-#include "verify/bf16.h"
 #include "verify/budget.h"
 #include "verify/chunks.h"
 #include "verify/digest.h"
 #include "verify/forward.h"
 #include "verify/states.h"
 #include "verify/sums.h"
+#include "verify/units.h"
 #include "quant/isa.h"
 
 #include <math.h>
@@ -412,7 +412,7 @@ static bool mostly_narrow(const struct model *m)
 
 bool score_is_fast(const struct score_models *models)
 {
-    bool fast = bf16_usable() && mostly_narrow(models->original);
+    bool fast = units_bf16() && mostly_narrow(models->original);
 
     for (size_t k = 0; k < models->n; k++)
         fast = fast && mostly_narrow(models->candidate[k]) && bits_of(models->candidate[k]) < MOST_BITS;

@@ -1,7 +1,7 @@
 /* stream.c - streams opened and closed, their hidden states, and products with weights that are decoded slab by slab. */
 #include "verify/stream.h"
 
-#include "verify/bf16.h"
+#include "verify/product.h"
 #include "verify/rows.h"
 
 #include <string.h>
@@ -199,10 +199,12 @@ void stream_observe(struct stream *s, const struct tensor *t, size_t expert, con
         s->options.observe(s->options.ctx, t, expert, x, n);
 }
 
-/* Not where rounding a weight would lose what its type holds. */
-static bool by_bf16(const struct stream *s, const struct tensor *w)
+/* Not bfloat16 where rounding a weight would lose what its type holds. NULL: OpenBLAS. */
+static const struct units *units_for(const struct stream *s, const struct tensor *w)
 {
-    return s->options.fast && bf16_usable() && (w->type->block > 1 || strcmp(w->type->name, "bf16") == 0);
+    bool fast = s->options.fast && (w->type->block > 1 || strcmp(w->type->name, "bf16") == 0);
+
+    return fast && units_bf16() ? units_bf16() : units_f32();
 }
 
 /* The weight is decoded slab by slab, each slab once for all n tokens. */
@@ -225,14 +227,15 @@ static int product_by_slabs(struct stream *s, const struct tensor *t, size_t fir
 int stream_product(struct stream *s, const struct affine *a, const float *x, size_t n, float *y, struct fail *f)
 {
     size_t rows = a->rows, first = a->first + a->expert * rows;
+    const struct units *units = units_for(s, a->w);
     const float *bias;
 
     if (stream_vector(s, a->b, &bias, f) != 0)
         return -1;
     if (a->first == 0)
         stream_observe(s, a->w, a->expert, x, n);
-    if (by_bf16(s, a->w) ? bf16_product(s->model, a->w, first, rows, x, n, y, rows, &s->space->slab, f)
-                         : product_by_slabs(s, a->w, first, rows, x, n, y, f))
+    if (units ? product(units, s->model, a->w, first, rows, x, n, y, rows, &s->space->slab, f)
+              : product_by_slabs(s, a->w, first, rows, x, n, y, f))
         return -1;
     if (bias)
         op_add(y, NULL, bias + a->first, n, rows);

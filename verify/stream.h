@@ -14,7 +14,7 @@
 enum {
     GROUP_TOKENS = 2048,            /* tokens that pass a layer together: whole chunks, at least one ... */
     GROUP_NBYTES = 256 << 20,       /* ... and no more than have room for their temporaries here */
-    SLAB_NBYTES = 64 << 20,         /* decoded rows of one weight at a time, in whole panels, at least one; both unless
+    SLAB_NBYTES = 64 << 20,         /* for OpenBLAS, decoded rows of one weight at a time, in whole panels, at least one; both unless
                                      * the options leave less memory for them */
     MAX_LENGTH = 1 << 24,           /* of any vector: far beyond any model, and products of two fit easily */
 };
@@ -107,7 +107,7 @@ int stream_vector(struct stream *, const struct tensor *, const float **out, str
 
 void stream_observe(struct stream *, const struct tensor *, size_t expert, const float *x, size_t n);
 
-/* y (n x a->rows) = a->w x + a->b. The weight is decoded slab by slab, each slab once for all n tokens. The observer hears of
+/* y (n x a->rows) = a->w x + a->b. The weight is decoded sliver by sliver or slab by slab, each once for all n tokens. The observer hears of
  * several in one matrix once. */
 int stream_product(struct stream *, const struct affine *a, const float *x, size_t n, float *y, struct fail *);
 
