@@ -90,7 +90,7 @@ int companions_of(const char *dir, const struct qtype *type, bool decoded, struc
     if (!d)
         return fail_errno(f, "directory '%s' cannot be read", dir);
     while (!bad && *n < MOST_FILES && (entry = readdir(d)))
-        if (matches(travel, entry->d_name) && !matches(stay, entry->d_name) && !(decoded && strcmp(entry->d_name, DEQUANTIZE_FILE) == 0) &&
+        if (matches(travel, entry->d_name) && !matches(stay, entry->d_name) && !(decoded && dequantize_is_file(entry->d_name)) &&
             !path_is_dir(path_join(a, dir, entry->d_name)))
             bad = add(&extra[(*n)++], dir, entry->d_name, a, f);
     closedir(d);

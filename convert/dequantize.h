@@ -18,8 +18,8 @@ struct stored_as {
     struct packing packing;     /* .bits 0: numbers are not packed into words */
 };
 
-/* Reads what says how matrices are stored: quantization_config in config.json, quantization in params.json, hf_quant_config.json beside
- * it. *key is the name of the object in `config`, or of that file; NULL, and *out zeros, if nothing is said and all are as they seem.
+/* Reads what says how matrices are stored: quantization_config in config.json, quantization in params.json, or a file beside
+ * it, as ModelOpt, and AutoGPTQ and AutoAWQ of 2023 write them. *key is the name of the object in `config`, or of that file; NULL, and *out zeros, if nothing is said and all are as they seem.
  * FAIL_INPUT: a way that there is no decoder for. The names live in `a`. */
 int dequantize_scheme(const cJSON *config, const char *dir, const char **key, struct stored_as *out, struct arena *a, struct fail *);
 
@@ -28,7 +28,8 @@ int dequantize_scheme_of(const struct model *, struct stored_as *out, struct are
 
 /* Takes out of a config what dequantize_scheme() reads there. */
 void dequantize_unsay(cJSON *config);
-#define DEQUANTIZE_FILE "hf_quant_config.json"
+/* Is it the name of such a file? */
+bool dequantize_is_file(const char *name);
 
 /* Replaces *m by a model without tensors of scales, which owns it and in which each matrix that has one is of the type `as`: float32, or
  * another float that its weights are then rounded to. Tensors of scales are booked in the account, which expects every tensor of *m.

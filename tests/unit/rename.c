@@ -355,6 +355,34 @@ static const struct edit gptq_edits[] = {
       "config.json, version 'gemv')" },
 };
 
+/* Where older tools say how matrices are stored: beside the config. */
+TEST(rename_reads_what_lies_beside_the_config)
+{
+    static const struct {
+        const char *dir, *file, *text;
+    } cases[] = {
+        { "fp8/gptq", "quantize_config.json", "{\"bits\": 4, \"group_size\": 8, \"desc_act\": true}" },
+        { "fp8/awq", "quant_config.json", "{\"w_bit\": 4, \"q_group_size\": 8, \"version\": \"GEMM\", \"zero_point\": true}" },
+        { "fp8/modelopt", "hf_quant_config.json", "{\"producer\": {}, \"quantization\": {\"quant_algo\": \"FP8\"}}" },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct scene s = {0};
+        struct fail f = {0};
+        const char *dir = cases[i].dir, *path;
+        scene_init(&s, edited(&s.arena, dir, "\"quantization_config\"", "\"task_specific_params\""),
+                   path_join(&s.arena, golden(&s.arena, dir), "model.safetensors"));
+        path = path_join(&s.arena, s.dir, cases[i].file);
+        CHECK_U64(file_write(path, cases[i].text, strlen(cases[i].text), &f), 0);
+        struct model *m = open_hf(s.dir, NULL, &f);
+        if (!m)
+            test_failed(__FILE__, __LINE__, "%s: %s", dir, f.text);
+        model_close(m);
+        unlink(path);
+        scene_release(&s);
+    }
+}
+
 TEST(rename_refuses_stored_weights_it_does_not_understand)
 {
     CHECK_EDITS("fp8/block", fp8_edits);
