@@ -170,9 +170,24 @@ void file_close(struct file *file)
     *file = (struct file){0};
 }
 
-static void let_go(void *pages, size_t n)
+/* Pages of a map that somebody read. */
+struct range {
+    uint8_t *pages, *map;
+    size_t n, mapped;
+};
+
+/* A fault maps neighbors too, which whoever read them has let go before: of files that lie in the page cache in large pieces up to 2 MB. So
+ * from time to time everything goes; who is still reading faults once more. */
+static void let_go(void *data, size_t n)
 {
-    madvise(pages, n, MADV_DONTNEED);
+    static size_t passed;
+    const struct range *r = data;
+
+    madvise(r->pages, n, MADV_DONTNEED);
+    if (__atomic_add_fetch(&passed, n, __ATOMIC_RELAXED) < FILE_TRIM_NBYTES)
+        return;
+    __atomic_store_n(&passed, 0, __ATOMIC_RELAXED);
+    madvise(r->map, r->mapped, MADV_DONTNEED);
 }
 
 static const uint8_t *read_range(const struct file *file, uint64_t offset, uint64_t n, struct arena *tmp)
@@ -199,7 +214,9 @@ const uint8_t *file_range(const struct file *file, uint64_t offset, uint64_t n, 
 #ifdef MADV_POPULATE_READ
     madvise(pages, offset + n - first, MADV_POPULATE_READ);     /* older kernels refuse: then pages fault in one by one */
 #endif
-    arena_on_reset(tmp, let_go, pages, offset + n - first);
+    struct range *r = arena_new(tmp, struct range);
+    *r = (struct range){ .pages = pages, .n = offset + n - first, .map = (uint8_t *)file->data, .mapped = file->mapped };
+    arena_on_reset(tmp, let_go, r, r->n);
     return file->data + offset;
 }
 

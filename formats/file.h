@@ -55,6 +55,8 @@ int file_open_weights(struct file *, const char *path, struct fail *);
 int file_refuse_empty(const struct file *, struct fail *);      /* FAIL_INPUT for one without a byte */
 void file_close(struct file *);
 
+enum { FILE_TRIM_NBYTES = 32 << 20 };   /* what stays resident of maps that were read, about, and at most */
+
 /* [offset, offset + n) of the map, for a row: made resident in one system call, and let go again when `tmp` is reset,
  * so that resident memory does not grow with what has been read. The range must lie in the file (asserted). What is not mapped is
  * read into `tmp`; should that fail, SIGBUS is raised, as a map would. */

@@ -33,20 +33,78 @@ static uint64_t number_in(const char *path)
     return n ? n : UINT64_MAX;
 }
 
-/* Of the control group, version 2 or 1, as a container sees it, or by the name that it has outside one. */
-static uint64_t group_limit(void)
+/* The least that `file` says in the directory of a group, "/a/b" from `base` on, and in those above it: all of them hold. */
+static uint64_t climb(const char *base, char *group, const char *file)
 {
-    uint64_t limit = least(number_in("/sys/fs/cgroup/memory.max"), number_in("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
-    char line[400], path[500];
-    FILE *file = fopen("/proc/self/cgroup", "r");
+    uint64_t limit = UINT64_MAX;
 
-    while (file && fgets(line, sizeof line, file)) {
-        line[strcspn(line, "\n")] = 0;
-        if (strncmp(line, "0::", 3) != 0)
-            continue;
-        snprintf(path, sizeof path, "/sys/fs/cgroup%s/memory.max", line + 3);
-        limit = least(limit, number_in(path));
+    for (char *end = group; end; ) {
+        char *name;
+        if (asprintf(&name, "%s%s/%s", base, group, file) < 0)
+            return limit;
+        limit = least(limit, number_in(name));
+        free(name);
+        end = strrchr(group, '/');
+        if (end)
+            *end = '\0';
     }
+    return limit;
+}
+
+/* Is it among names that commas separate? */
+static bool listed(const char *name, const char *names)
+{
+    size_t n = strlen(name);
+
+    for (; names; names = strchr(names, ',')) {
+        names += *names == ',';
+        if (strncmp(names, name, n) == 0 && (names[n] == ',' || !names[n]))
+            return true;
+    }
+    return false;
+}
+
+/* What a line of /proc/PID/cgroup, "ID:CONTROLLERS:PATH", leads to. Version 2 has no controllers there, and lies in `unified` where
+ * version 1 is used for the rest; a container may see its own group at the top instead of under its path. */
+static uint64_t line_limit(const char *root, char *line)
+{
+    static const struct {
+        const char *dir, *file;
+        bool unified;
+    } places[] = {
+        { "", "memory.max", true }, { "", "memory.high", true }, { "/unified", "memory.max", true }, { "/unified", "memory.high", true },
+        { "/memory", "memory.limit_in_bytes", false },
+    };
+    char *controllers = strchr(line, ':'), *path = controllers ? strchr(controllers + 1, ':') : NULL;
+    uint64_t limit = UINT64_MAX;
+
+    if (!path)
+        return limit;
+    *controllers++ = *path++ = '\0';
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char *base = NULL, *group = NULL;
+        if (places[i].unified ? !*controllers : listed("memory", controllers)) {
+            if (asprintf(&base, "%s%s", root, places[i].dir) >= 0 && (group = strdup(path)))
+                limit = least(limit, climb(base, group, places[i].file));
+            free(group);
+            free(base);
+        }
+    }
+    return limit;
+}
+
+uint64_t budget_group_limit(const char *root, const char *groups)
+{
+    uint64_t limit = UINT64_MAX;
+    char *line = NULL;
+    size_t cap = 0;
+    FILE *file = fopen(groups, "r");
+
+    while (file && getline(&line, &cap, file) > 0) {
+        line[strcspn(line, "\n")] = '\0';
+        limit = least(limit, line_limit(root, line));
+    }
+    free(line);
     if (file)
         fclose(file);
     return limit;
@@ -59,7 +117,7 @@ static uint64_t default_nbytes(void)
 
     if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
         all = least(all, limit.rlim_cur);
-    return least(all, group_limit()) / 4;
+    return least(all, budget_group_limit("/sys/fs/cgroup", "/proc/self/cgroup")) / 4;
 }
 
 struct budget budget_of(uint64_t nbytes)

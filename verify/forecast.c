@@ -1,6 +1,7 @@
 /* forecast.c - see forecast.h. Constants without a source are fits to runs on two cores of a Zen 4. */
 #include "verify/forecast.h"
 
+#include "formats/file.h"
 #include "formats/usage.h"
 
 #include "verify/budget.h"
@@ -130,6 +131,16 @@ static int add_model(struct forecast *g, struct stream *s, const struct score_in
     return 0;
 }
 
+/* Of a model's map, what is read and what lies around it. */
+static uint64_t pages_nbytes(const struct model *m)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < m->nfiles; i++)
+        n += m->file[i].nbytes;
+    return n < FILE_TRIM_NBYTES ? n : FILE_TRIM_NBYTES;
+}
+
 int forecast_score(const struct score_models *models, const struct score_input *in, const struct score_options *options,
                    struct forecast *g, struct fail *f)
 {
@@ -152,7 +163,7 @@ int forecast_score(const struct score_models *models, const struct score_input *
         g->memory_nbytes += g->disk_nbytes;
         g->disk_nbytes = 0;
     }
-    g->memory_nbytes += peak_nbytes() + in->n * (sizeof(struct token_said) + models->n * sizeof(struct token_loss));
+    g->memory_nbytes += peak_nbytes() + pages_nbytes(models->original) + in->n * (sizeof(struct token_said) + models->n * sizeof(struct token_loss));
     return bad ? -1 : 0;
 }
 
@@ -173,14 +184,22 @@ static void count_questions(const struct choices *c, double *wanted, double *see
     *seen /= (double)c->tokens;
 }
 
-/* A model is opened for a tree of the largest size, to be multiplied with a piece of it. */
+static const struct tree *largest_tree(const struct choices *c)
+{
+    const struct tree *t = c->packs->tree;
+
+    for (size_t i = 1; i < c->packs->n; i++)
+        t = c->packs->tree[i].n > t->n ? &c->packs->tree[i] : t;
+    return t;
+}
+
+/* A model is opened for the largest tree, to be multiplied with a piece of it. */
 static int add_asked(struct forecast *g, const struct choices *c, size_t model, const struct budget *b, double wanted, double seen,
                      struct fail *f)
 {
-    struct arena tmp = {0};
-    int32_t *token = arena_array(&tmp, int32_t, c->sizes->group);
-    struct stream_options how = { .work_nbytes = b->work };
-    struct stream *s = stream_open(c->model[model], token, 1, c->sizes->group, &how, f);
+    const struct tree *t = largest_tree(c);
+    struct stream_options how = { .work_nbytes = b->work, .tree = t };
+    struct stream *s = stream_open(c->model[model], t->token, 1, t->n, &how, f);
     struct costs costs = {0};
     int bad = s ? 0 : -1;
 
@@ -198,7 +217,6 @@ static int add_asked(struct forecast *g, const struct choices *c, size_t model, 
         g->memory_nbytes = g->memory_nbytes > logits ? g->memory_nbytes : logits;
     }
     stream_close(s);
-    arena_release(&tmp);
     return bad;
 }
 
@@ -214,7 +232,7 @@ int forecast_choices(const struct choices *c, const struct choices_options *o, s
         if (add_asked(g, c, m, &b, wanted, seen, f) != 0)
             return -1;
     *(states > b.states ? &g->disk_nbytes : &g->memory_nbytes) += states;
-    g->memory_nbytes += peak_nbytes();
+    g->memory_nbytes += peak_nbytes() + pages_nbytes(c->model[0]);
     return 0;
 }
 
