@@ -8,6 +8,7 @@
 #include "formats/text.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -173,14 +174,26 @@ static int json_choices(struct reader *r, const cJSON *list, struct question *q,
     return check_question(q, f);
 }
 
+/* A number as text, of no more digits than make sense. */
+static bool digits(const char *text, uint64_t *n)
+{
+    size_t all = strlen(text);
+
+    if (all < 1 || all > 3 || strspn(text, "0123456789") != all)
+        return false;
+    *n = strtoull(text, NULL, 10);
+    return true;
+}
+
 static int json_answer(const cJSON *item, struct question *q, struct fail *f)
 {
     uint64_t index = 0;
-    int letter = cJSON_IsString(item) ? letter_of(item->valuestring, q->nchoices) : -1;
+    bool text = cJSON_IsString(item), number = text ? digits(item->valuestring, &index) : json_u64(item, &index);
+    int letter = text ? letter_of(item->valuestring, q->nchoices) : -1;
 
-    if (cJSON_IsString(item) && letter < 0)
+    if (text && letter < 0 && !number)
         return no_answer(q->line, item->valuestring, q->nchoices, f);
-    if (letter < 0 && !json_u64(item, &index))
+    if (letter < 0 && !number)
         return wants(q->line, "answer", "a letter, or the number of a choice counted from 0", f);
     if (letter < 0 && index >= q->nchoices)
         return fail(f, FAIL_INPUT, "line %zu: the answer %" PRIu64 " is not among choices 0 to %zu", q->line, index, q->nchoices - 1);

@@ -2,7 +2,7 @@
  *
  * CSV: no header line (one that reads question, ..., answer is skipped); question, the options, the letter of the right one; as many
  * options in every row. The subject is the file's name without _test, _dev or _val. JSONL: "question", "choices" (a list),
- * "answer" (a letter, or a number counted from 0), and "subject" if the file's name is not it. Both may be gzip files.
+ * "answer" (a letter, or a number counted from 0, perhaps as a string), and "subject" if the file's name is not it. Both may be gzip files.
  *
  * A directory is MMLU's: test/ in it if there is one, otherwise its own files; of those the ones for tests rather than _val, and
  * _dev last. Beside each file, in dev/ here or one level up, lie the worked examples (shots): NAME_dev.csv for NAME_test.csv. */

@@ -122,6 +122,25 @@ static int check_pair(const struct stream *original, const struct stream *candid
     return 0;
 }
 
+/* The first tensor that is part of a layer here and not there. */
+static const char *only_in(const struct model *here, const struct model *there)
+{
+    for (size_t i = 0; i < here->ntensors; i++)
+        if (strncmp(here->tensor[i].name, "blk.", 4) == 0 && !model_tensor(there, here->tensor[i].name))
+            return here->tensor[i].name;
+    return NULL;
+}
+
+/* The same layers may go by the names of two architectures; others are another model, even if their sizes are the same. */
+static int check_architecture(const struct model *original, const struct model *candidate, struct fail *f)
+{
+    const char *o = meta_str(&original->meta, "general.architecture", ""), *c = meta_str(&candidate->meta, "general.architecture", ""), *name;
+
+    if (strcmp(o, c) == 0 || (!(name = only_in(original, candidate)) && !(name = only_in(candidate, original))))
+        return 0;
+    return fail(f, FAIL_INPUT, "the candidate's architecture is '%s', the original's '%s', and only one of them has '%s': not the same model", c, o, name);
+}
+
 int score_check(const struct score_models *models, struct fail *f)
 {
     const int32_t token = 0;
@@ -130,7 +149,7 @@ int score_check(const struct score_models *models, struct fail *f)
 
     for (size_t k = 0; k < models->n && !bad; k++) {
         struct stream *s = stream_open(models->candidate[k], &token, 1, 1, NULL, f);
-        bad = !s ? -1 : check_pair(original, s, f) != 0 ? fail_in(f, models->candidate[k]->path) : 0;
+        bad = !s ? -1 : check_pair(original, s, f) || check_architecture(models->original, models->candidate[k], f) ? fail_in(f, models->candidate[k]->path) : 0;
         stream_close(s);
     }
     stream_close(original);
