@@ -27,6 +27,9 @@ static inline const char *size_of(struct report *r, uint64_t nbytes)
     return TEXT(r, "%s", size_text(text, nbytes));
 }
 
+/* report_verify.c: the document, which is deleted, without what differs from run to run if the date is fixed */
+void write_json(struct report *, cJSON *root);
+
 /* report_verify_where.c */
 void write_layers(struct report *);
 void write_tensors(struct report *);

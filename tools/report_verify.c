@@ -161,9 +161,8 @@ static void write_cost(struct report *r, struct provenance *p)
         provenance_item(p, "Cost", TEXT(r, "%s, %s of memory at most", time_text(seconds, r->score->seconds), size_text(peak, r->score->peak_nbytes)));
 }
 
-static void write_json(struct report *r)
+void write_json(struct report *r, cJSON *root)
 {
-    cJSON *root = verify_json(r->result);
     char *text;
 
     if (provenance_is_fixed()) {
@@ -199,7 +198,7 @@ static void write_provenance(struct report *r)
         provenance_model(&p, TEXT(r, "Candidate %zu", k + 1), v->models->candidate[k]);
     write_cost(r, &p);
     provenance_end(&p);
-    write_json(r);
+    write_json(r, verify_json(v));
     html_section_end(&r->html);
 }
 

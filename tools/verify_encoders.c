@@ -1,23 +1,12 @@
 /* verify_encoders.c - verify for encoders: how alike are the sentence vectors of the original and of each candidate? */
+#include "tools/verify_encoders.h"
+
 #include "tools/encoders.h"
 #include "tools/report.h"
 #include "tools/verify_result.h"
 #include "verify/texts.h"
-#include "verify/weights.h"
 
 #include <string.h>
-
-struct result {
-    const struct args *args;
-    const struct score_models *models;
-    struct sentences texts;
-    size_t longest;
-    bool builtin;                       /* the program's own texts */
-    struct embedded *embedded;          /* of the original, then of each candidate */
-    struct likeness *likeness;          /* of each candidate */
-    struct tensor_errors *tensors;
-    double seconds;
-};
 
 /* ---- JSON ---- */
 
@@ -35,7 +24,7 @@ static void add_likeness(cJSON *root, const struct likeness *l)
     cJSON_AddItemToObject(root, "pairs", json_whole(l->pairs));
 }
 
-static void add_candidate(cJSON *root, const struct result *r, size_t k)
+static void add_candidate(cJSON *root, const struct encoders_result *r, size_t k)
 {
     cJSON_AddItemToObject(root, "bytes", json_whole(model_nbytes(r->models->candidate[k])));
     add_likeness(root, &r->likeness[k]);
@@ -44,7 +33,7 @@ static void add_candidate(cJSON *root, const struct result *r, size_t k)
     layers_json(root, r->embedded[k + 1].layer_nmse, r->embedded->layers);
 }
 
-static cJSON *result_json(const struct result *r)
+cJSON *encoders_json(const struct encoders_result *r)
 {
     cJSON *root = cJSON_CreateObject(), *list;
 
@@ -73,7 +62,7 @@ static cJSON *result_json(const struct result *r)
 
 /* ---- tables ---- */
 
-static void print_candidate(const struct result *r, size_t k)
+static void print_candidate(const struct encoders_result *r, size_t k)
 {
     const struct likeness *l = &r->likeness[k];
     char now[SIZE_TEXT], before[SIZE_TEXT];
@@ -88,7 +77,7 @@ static void print_candidate(const struct result *r, size_t k)
     print_layers(r->embedded[k + 1].layer_nmse, r->embedded->layers);
 }
 
-static void print_result(const struct result *r)
+static void print_result(const struct encoders_result *r)
 {
     char seconds[SIZE_TEXT], peak[SIZE_TEXT];
 
@@ -106,10 +95,6 @@ static int check_options(const struct args *a, struct fail *f)
         { a->has_max_kld, "max-kld" }, { a->has_max_ppl_ratio, "max-ppl-ratio" }, { a->has_min_top1, "min-top1" }, { a->choices, "choices" },
     };
 
-    if (a->report) {
-        fail(f, FAIL_USAGE, "--report is a page about what decoders predict");
-        return fail_hint(f, "--json has all figures of encoders");
-    }
     for (size_t i = 0; i < sizeof decoders / sizeof *decoders; i++)
         if (decoders[i].given) {
             fail(f, FAIL_USAGE, "--%s has no meaning for an encoder, which predicts no next token", decoders[i].option);
@@ -126,7 +111,7 @@ static int check_candidates(const struct score_models *models, struct fail *f)
     return 0;
 }
 
-static int check_limits(const struct result *r, struct fail *f)
+static int check_limits(const struct encoders_result *r, struct fail *f)
 {
     const struct args *a = r->args;
 
@@ -144,7 +129,7 @@ static int check_limits(const struct result *r, struct fail *f)
     return 0;
 }
 
-static int measure(struct args *a, struct result *r, struct fail *f)
+static int measure(struct args *a, struct encoders_result *r, struct fail *f)
 {
     const struct score_models *models = r->models;
     struct meter meter;
@@ -167,7 +152,7 @@ static int measure(struct args *a, struct result *r, struct fail *f)
 }
 
 /* A plain text as it is; of others, JSONL and the built-in one, the lines that are not empty. */
-static int read_lines(struct args *a, struct result *r, struct vocab *found, struct fail *f)
+static int read_lines(struct args *a, struct encoders_result *r, struct vocab *found, struct fail *f)
 {
     struct texts texts;
     char *text = NULL;
@@ -192,15 +177,17 @@ static int read_lines(struct args *a, struct result *r, struct vocab *found, str
 
 int verify_encoders(struct args *a, const struct score_models *models, struct vocab *found, struct fail *f)
 {
-    struct result r = { .args = a, .models = models };
+    struct encoders_result r = { .args = a, .models = models };
     double start = seconds_now();
     int bad = 0;
 
     if (check_options(a, f) != 0 || check_candidates(models, f) != 0 || read_lines(a, &r, found, f) != 0 || measure(a, &r, f) != 0)
         return -1;
     r.seconds = seconds_now() - start;
+    if (a->report && report_encoders(&r, f))
+        return -1;
     if (a->json)
-        bad = json_print(result_json(&r), f);
+        bad = json_print(encoders_json(&r), f);
     else if (!a->quiet) {
         print_result(&r);
         bad = stdout_done(f);

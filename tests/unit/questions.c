@@ -99,11 +99,9 @@ TEST(questions_refuse_what_is_bad)
 
 TEST(answers_are_letters_or_numbers)
 {
-    struct arena a = {0};
-    struct fail f = {0};
     struct questions q;
 
-    CHECK(questions_read(&q, golden_path(&a, "choices/answers.jsonl"), &a, &f) == 0);
+    CHECK(read(&q, golden_path(&a, "choices/answers.jsonl")) == 0);
     CHECK(q.list.n == 3 && q.list.item[0].answer == 1 && q.list.item[1].answer == 2 && q.list.item[2].answer == 1);
     arena_release(&a);
 }
