@@ -89,54 +89,63 @@ static const float *at_positions(struct stream *s, const float *table, size_t wi
     return own;
 }
 
-/* x += Wo attention(rope(Wq norm(x)), rope(Wk norm(x)), Wv norm(x)), where some families norm heads and sums */
-static int attention_block(struct stream *s, const struct layer *l, float *x, struct span g, struct fail *f)
+/* Of each chunk of n rows of x those from position `from` on, copied. */
+static float *rows_from(struct stream *s, const float *x, size_t n, size_t from)
+{
+    size_t width = s->length[WIDTH], some = s->context - from, chunks = n / s->context;
+    float *rows = stream_buffer(s, chunks * some, width);
+
+    for (size_t k = 0; k < chunks; k++)
+        memcpy(rows + k * some * width, x + (k * s->context + from) * width, some * width * sizeof *x);
+    return rows;
+}
+
+/* x += Wo attention(rope(Wq norm(x)), rope(Wk norm(x)), Wv norm(x)), where some families norm heads and sums; of each chunk (not of a
+ * tree) only rows from position `from` on. */
+static int attention_block(struct stream *s, const struct layer *l, float *x, struct span g, size_t from, struct fail *f)
 {
     struct attention inner = s->attention;
     const struct attention *a = &inner;
-    size_t n = g.n, period = g.tree ? g.n : s->context;
+    size_t n = g.n, period = g.tree ? g.n : s->context, chunks = n / period, some = period - from, m = chunks * some;
     const float *table = at_positions(s, has_window(s, l) ? s->window_rope_table : s->rope_table, s->rope.rot, g);
     const float *temperature = at_positions(s, s->temperature, 1, g);
-    float *y = stream_buffer(s, n, s->length[WIDTH]), *mixed = stream_buffer(s, n, s->length[MIXED]);
-    float *q = stream_buffer(s, n, s->length[QUERY]), *k = stream_buffer(s, n, s->length[KEY]), *v = stream_buffer(s, n, s->length[VALUE]);
+    float *y = stream_buffer(s, n, s->length[WIDTH]), *mixed = stream_buffer(s, m, s->length[MIXED]);
+    float *q = stream_buffer(s, m, s->length[QUERY]), *k = stream_buffer(s, n, s->length[KEY]), *v = stream_buffer(s, n, s->length[VALUE]);
 
-    if (stream_norm(s, &l->attn_norm, x, n, y, f) != 0 || stream_product(s, &l->q, y, n, q, f) != 0 ||
+    if (stream_norm(s, &l->attn_norm, x, n, y, f) != 0 || stream_product(s, &l->q, from ? rows_from(s, y, n, from) : y, m, q, f) != 0 ||
         stream_product(s, &l->k, y, n, k, f) != 0 || stream_product(s, &l->v, y, n, v, f) != 0)
         return -1;
     if (s->clamp > 0) {
-        op_clamp(q, n * s->length[QUERY], s->clamp);
+        op_clamp(q, m * s->length[QUERY], s->clamp);
         op_clamp(k, n * s->length[KEY], s->clamp);
         op_clamp(v, n * s->length[VALUE], s->clamp);
     }
-    if (stream_norm(s, &l->q_norm, q, n * a->heads, q, f) != 0 || stream_norm(s, &l->k_norm, k, n * a->kv_heads, k, f) != 0)
+    if (stream_norm(s, &l->q_norm, q, m * a->heads, q, f) != 0 || stream_norm(s, &l->k_norm, k, n * a->kv_heads, k, f) != 0)
         return -1;
     inner.window = has_window(s, l) ? s->window : 0;
-    op_rope(s->block.rope, table, s->rope.rot, period, q, n, a->heads, a->key);
+    inner.from = from;
+    op_rope(s->block.rope, table ? table + from * s->rope.rot : NULL, s->rope.rot, some, q, m, a->heads, a->key);
     op_rope(s->block.rope, table, s->rope.rot, period, k, n, a->kv_heads, a->key);
     if (temperature)
-        op_scale(q, n, s->length[QUERY], temperature, period);
+        op_scale(q, m, s->length[QUERY], temperature + from, some);
     if (g.tree)
         op_attention_tree(a, g.tree, q, k, v, mixed);
     else
         op_attention(a, q, k, v, n, mixed);
-    if (stream_product(s, &l->o, mixed, n, y, f) != 0 || stream_norm(s, &l->attn_post_norm, y, n, y, f) != 0)
+    if (stream_product(s, &l->o, mixed, m, y, f) != 0 || stream_norm(s, &l->attn_post_norm, y, m, y, f) != 0)
         return -1;
-    op_add(x, y, NULL, n, s->length[WIDTH]);
+    for (size_t i = 0; i < chunks; i++)
+        op_add(x + (i * period + from) * s->length[WIDTH], y + i * some * s->length[WIDTH], NULL, some, s->length[WIDTH]);
     return 0;
 }
 
-/* The mlp of the last layer, for those rows only that somebody looks at: of each chunk of x the ones from needed_from on. */
-static int mlp_of_needed(struct stream *s, const struct layer *l, const float *in, float *x, size_t n, struct fail *f)
+/* The mlp for those rows only that somebody looks at: of each chunk of x the ones from `from` on. */
+static int mlp_of_needed(struct stream *s, const struct layer *l, const float *in, float *x, size_t n, size_t from, struct fail *f)
 {
-    size_t from = s->options.needed_from, width = s->length[WIDTH], some = s->context - from, chunks = n / s->context;
-    float *rows = stream_buffer(s, chunks * some, width), *inputs = in == x ? rows : stream_buffer(s, chunks * some, width);
+    size_t width = s->length[WIDTH], some = s->context - from, chunks = n / s->context;
+    float *rows = rows_from(s, x, n, from);
+    const float *inputs = in == x ? rows : rows_from(s, in, n, from);
 
-    for (size_t k = 0; k < chunks; k++) {
-        size_t first = (k * s->context + from) * width;
-        memcpy(rows + k * some * width, x + first, some * width * sizeof *x);
-        if (inputs != rows)
-            memcpy(inputs + k * some * width, in + first, some * width * sizeof *x);
-    }
     if (stream_mlp(s, l, inputs, rows, chunks * some, f) != 0)
         return -1;
     for (size_t k = 0; k < chunks; k++)
@@ -144,20 +153,22 @@ static int mlp_of_needed(struct stream *s, const struct layer *l, const float *i
     return 0;
 }
 
-/* Both halves of a layer for n tokens that pass it together. */
+/* Both halves of a layer for n tokens that pass it together; of the last layer only rows that somebody looks at. */
 static int through_layer(struct stream *s, const struct layer *l, float *x, struct span g, struct fail *f)
 {
     size_t n = g.n;
     const float *in = x;            /* what the mlp reads */
-    bool last = l == &s->layer[s->layers - 1];      /* an observer is shown whole chunks, or several halves */
+    bool last = l == &s->layer[s->layers - 1];
+    size_t from = last && !g.tree && (!s->options.observe || n > s->context) ? s->options.needed_from : 0;  /* an observer is shown
+                                                                                        whole chunks, or several halves */
 
     if (s->block.has & HAS_PARALLEL_MLP)
         in = memcpy(stream_buffer(s, n, s->length[WIDTH]), x, n * s->length[WIDTH] * sizeof *x);
-    if (attention_block(s, l, x, g, f) != 0)
+    if (attention_block(s, l, x, g, from, f) != 0)
         return -1;
     if (in == x)
         arena_reset(&s->space->work);
-    return last && s->options.needed_from && (!s->options.observe || n > s->context) ? mlp_of_needed(s, l, in, x, n, f) : stream_mlp(s, l, in, x, n, f);
+    return from ? mlp_of_needed(s, l, in, x, n, from, f) : stream_mlp(s, l, in, x, n, f);
 }
 
 static int layer_group(struct stream *s, size_t layer, struct span g, struct fail *f)

@@ -227,7 +227,7 @@ const float *op_alibi_slopes(size_t heads, struct arena *a)
     return slope;
 }
 
-/* Queries [first, first + n) of one head of one sequence, whose first token q, k, v and out point at:
+/* Queries [first, first + n) of one head of one sequence; k and v point at its first token, q and out at that of a->from:
  *
  *        keys   low ....... first ....... first + n
  *   query 0      x  x  x  x  x  0  0  0  0               scores: n x (first + n - low); what a query may not see,
@@ -240,7 +240,7 @@ static void attend(const struct attention *a, float slope, const float *q, const
     size_t q_stride = a->heads * a->key, k_stride = a->kv_heads * a->key;
     size_t v_stride = a->kv_heads * a->value, out_stride = a->heads * a->value;
 
-    multiply_transposed(n, wide, a->key, a->scale, q + first * q_stride, q_stride, k + low * k_stride, k_stride, scores,
+    multiply_transposed(n, wide, a->key, a->scale, q + (first - a->from) * q_stride, q_stride, k + low * k_stride, k_stride, scores,
                         wide);
     if (a->softcap > 0)
         op_softcap(scores, n * wide, a->softcap);
@@ -254,7 +254,7 @@ static void attend(const struct attention *a, float slope, const float *q, const
         memset(row + upto, 0, (wide - upto) * sizeof *row);
     }
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)n, (blasint)a->value, (blasint)wide, 1, scores,
-                (blasint)wide, v + low * v_stride, (blasint)v_stride, 0, out + first * out_stride, (blasint)out_stride);
+                (blasint)wide, v + low * v_stride, (blasint)v_stride, 0, out + (first - a->from) * out_stride, (blasint)out_stride);
 }
 
 /* ---- mixtures of experts ---- */
@@ -335,9 +335,9 @@ void op_sigmoid(float *x, size_t n)
 
 void op_attention(const struct attention *a, const float *q, const float *k, const float *v, size_t n, float *out)
 {
-    size_t sequences = n / a->context, blocks = pieces(a->context, QUERIES), group = a->heads / a->kv_heads;
+    size_t sequences = n / a->context, queries = a->context - a->from, blocks = pieces(queries, QUERIES), group = a->heads / a->kv_heads;
 
-    assert(n % a->context == 0 && a->heads % a->kv_heads == 0);
+    assert(n % a->context == 0 && a->from < a->context && a->heads % a->kv_heads == 0);
 #pragma omp parallel
     {
         struct arena tmp = {0};
@@ -346,10 +346,10 @@ void op_attention(const struct attention *a, const float *q, const float *k, con
         for (size_t s = 0; s < sequences; s++)
             for (size_t h = 0; h < a->heads; h++)
                 for (size_t b = blocks; b > 0; b--) {           /* the longest first */
-                    size_t at = s * a->context, first = (b - 1) * QUERIES;
-                    attend(a, a->slope ? a->slope[h] : 0, q + (at * a->heads + h) * a->key, k + (at * a->kv_heads + h / group) * a->key,
+                    size_t at = s * a->context, first = (b - 1) * QUERIES + a->from, to = s * queries;
+                    attend(a, a->slope ? a->slope[h] : 0, q + (to * a->heads + h) * a->key, k + (at * a->kv_heads + h / group) * a->key,
                            v + (at * a->kv_heads + h / group) * a->value, first, least(a->context - first, QUERIES),
-                           scores, out + (at * a->heads + h) * a->value);
+                           scores, out + (to * a->heads + h) * a->value);
                 }
         arena_release(&tmp);
     }

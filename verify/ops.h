@@ -91,18 +91,20 @@ void op_rope(enum rope_kind, const float *table, size_t rot, size_t context, flo
 struct attention {
     size_t context, heads, kv_heads;    /* heads is a multiple of kv_heads; head h reads kv head h / (heads / kv_heads) */
     size_t key, value;                  /* length of a head in q and k, and in v */
+    size_t from;                        /* of each sequence q and out have the tokens from here on; k and v have all */
     size_t window;                      /* a token sees itself and the window - 1 before it; 0: all before it */
     float scale;                        /* of the products, before the softmax */
     float softcap;                      /* of the scaled products; 0: none */
     const float *slope;                 /* of each head: subtracted for each token of distance; NULL: none */
 };
 
-/* q: n x heads*key, k: n x kv_heads*key, v: n x kv_heads*value, out: n x heads*value; n a multiple of context.
+/* k: n x kv_heads*key, v: n x kv_heads*value; n a multiple of context; with m = n / context * (context - from), q: m x heads*key, out:
+ * m x heads*value.
  * In parallel over sequences, heads and blocks of queries. */
 void op_attention(const struct attention *, const float *q, const float *k, const float *v, size_t n, float *out);
 
 /* Without a mask: text t is tokens start[t] ... start[t + 1] - 1 of q, k, v and out, and each of them sees all of it. `context`,
- * `window`, `softcap` and `slope` do not matter. In parallel over texts and heads. */
+ * `from`, `window`, `softcap` and `slope` do not matter. In parallel over texts and heads. */
 void op_attention_all(const struct attention *, const float *q, const float *k, const float *v, const size_t *start, size_t n, float *out);
 
 /* In place: exp(x[i] - max) / sum over n > 0 numbers. Weights below the least normal float become 0. */

@@ -359,3 +359,39 @@ TEST(forward_names_the_layer_that_is_not_finite)
     arena_release(&a);
     model_close(m);
 }
+
+/* Rows of the last layer that nobody looks at are left out; what is looked at stays the same. */
+TEST(forward_of_needed_rows_only)
+{
+    enum { CONTEXT = 20, CHUNKS = 3, FROM = 7 };
+    struct tiny rows[] = { TINY, TINY, TINY };
+    size_t at[CHUNKS * (CONTEXT - FROM)];
+
+    rows[1].window = 5;
+    rows[2].experts = 4;
+    rows[2].used = 2;
+    for (size_t i = 0; i < CHUNKS * (CONTEXT - FROM); i++)
+        at[i] = i / (CONTEXT - FROM) * CONTEXT + FROM + i % (CONTEXT - FROM);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct model *m = tiny_model(&rows[i]);
+        int32_t *tokens = tiny_tokens(CHUNKS * CONTEXT, rows[i].vocabulary, 5);
+        size_t n = sizeof at / sizeof *at, nlogits = n * rows[i].vocabulary;
+        float *logits[2] = { malloc(nlogits * sizeof(float)), malloc(nlogits * sizeof(float)) };
+        struct fail f = {0};
+        double worst = 0;
+        for (size_t k = 0; k < 2; k++) {
+            struct stream_options options = { .needed_from = k ? FROM : 0 };
+            struct stream *s = stream_open(m, tokens, CHUNKS, CONTEXT, &options, &f);
+            CHECK(s && stream_embed(s, &f) == 0);
+            for (size_t l = 0; l < rows[i].layers; l++)
+                CHECK(stream_layer(s, l, &f) == 0);
+            CHECK(stream_logits(s, at, n, logits[k], &f) == 0);
+            stream_close(s);
+        }
+        for (size_t k = 0; k < nlogits; k++)
+            worst = fmax(worst, fabs((double)logits[0][k] - (double)logits[1][k]));
+        CHECK(worst < 1e-5);
+        free(logits[0]), free(logits[1]), free(tokens);
+        model_close(m);
+    }
+}
