@@ -101,7 +101,7 @@ TEST(answers_are_letters_or_numbers)
 {
     struct questions q;
 
-    CHECK(read(&q, golden_path(&a, "choices/answers.jsonl")) == 0);
+    CHECK(read(&q, golden_path(&a, "choices/answers/answers.jsonl")) == 0);
     CHECK(q.list.n == 3 && q.list.item[0].answer == 1 && q.list.item[1].answer == 2 && q.list.item[2].answer == 1);
     arena_release(&a);
 }
