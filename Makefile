@@ -34,7 +34,7 @@ comma    := ,
 B        := build/$(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 BANTAM   := $(if $(SAN)$(filter-out gcc cc,$(notdir $(CC))),$(B)/bantam,bantam)
 FOLDERS  := quant formats tokenizer convert verify tools
-KERNELS  := $(wildcard quant/types/*.c) quant/qtype_table.c verify/vector_isa.c verify/units_isa.c
+KERNELS  := $(wildcard quant/types/*.c) quant/qtype_table.c quant/magnitude.c verify/vector_isa.c verify/units_isa.c
 SOURCES  := $(filter-out $(KERNELS),$(wildcard $(FOLDERS:%=%/*.c)) $(wildcard convert/arch/*.c))
 MAIN     := tools/bantam.c
 ISA_OBJ  := $(foreach i,$(ISAS),$(patsubst %.c,$(B)/$(i)/%.o,$(KERNELS)))

@@ -2,6 +2,7 @@
  * cache: decode, look for numbers that are none, encode. */
 #include "convert/quantize.h"
 
+#include "quant/isa.h"
 #include "quant/lanes.h"
 
 #include <assert.h>
@@ -25,26 +26,6 @@ struct quantize_model {
 };
 
 /* ---- numbers that are none ---- */
-/* Has one of n floats a magnitude of `bound` or more, given as bits? Infinities and NaN have, whatever it is. */
-static bool any_from(uint32_t bound, const float *x, size_t n)
-{
-    vu over = {0}, over2 = {0};     /* sign bit: |x| + lift reached 2^31 */
-    uint32_t lift = 0x80000000u - bound, any = 0, bits;
-    size_t i = 0;
-
-    for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        over |= ((vu)vf_load(x + i) & 0x7fffffff) + lift;
-        over2 |= ((vu)vf_load(x + i + LANES) & 0x7fffffff) + lift;
-    }
-    for (int k = 0; k < LANES; k++)
-        any |= over[k] | over2[k];
-    for (; i < n; i++) {
-        memcpy(&bits, x + i, sizeof bits);
-        any |= (bits & 0x7fffffff) + lift;
-    }
-    return any >> 31;
-}
-
 /* The largest magnitude among n 16-bit floats of any kind, as bits: infinities and NaN are the largest. */
 static uint32_t top_bits_16(const uint16_t *x, size_t n)
 {
@@ -84,7 +65,7 @@ static int check_passing(const struct tensor *t, const void *rows, uint64_t firs
     bool bad = false;
 
     if (strcmp(type, "f32") == 0)
-        bad = any_from(F32_INF, rows, count);
+        bad = isa_current()->any_from(F32_INF, rows, count);
     else if (strcmp(type, "f16") == 0)
         bad = top_bits_16(rows, count) >= F16_INF;
     else if (strcmp(type, "bf16") == 0)
@@ -126,7 +107,7 @@ static int encode_strip(const struct tensor *t, const float *weight, const float
     uint64_t row = tensor_row(t);
     size_t n = (size_t)(nrows * row);
 
-    if (large && any_from(F32_INF, x, n))
+    if (large && isa_current()->any_from(F32_INF, x, n))
         return tell_not_finite(t, x, n, first * row, f);
     t->type->encode(x, weight, out, (size_t)nrows, (size_t)(row / (uint64_t)t->type->block));
     return large ? check_overflow(t, x, out, n, first * row, tmp, f) : 0;
@@ -138,6 +119,7 @@ static bool decode_strip(const struct qtype *source, const uint8_t *rows, float 
 {
     bool large = false;
     uint32_t bound;
+    bool (*any_from)(uint32_t, const float *, size_t) = isa_current()->any_from;
 
     memcpy(&bound, &sure_to_fit, sizeof bound);
     for (size_t at = 0; at < n; at += PIECE) {

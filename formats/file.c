@@ -56,7 +56,10 @@ uint64_t fd_write(int fd, const void *from, uint64_t n, uint64_t offset)
 
 /* ---- read-only maps ---- */
 
-enum { HEADER_NBYTES = 16 << 20 };      /* room for the vocabularies of today: 256,000 pieces take 7 MB */
+enum {
+    HEADER_NBYTES = 16 << 20,   /* room for the vocabularies of today: 256,000 pieces take 7 MB */
+    READ_NBYTES = 8 << 20,      /* a chunk of a conversion with some to spare */
+};
 
 /* The descriptor of a regular file and its size, or -1. */
 static int open_regular(const char *path, uint64_t *nbytes, struct fail *f)
@@ -126,7 +129,7 @@ static int open_map(struct file *file, const char *path, bool in_part, struct fa
         close(fd);
         return fail_in(f, path);
     }
-    if (mapped == nbytes) {
+    if (!in_part) {
         close(fd);
         fd = -1;
     }
@@ -199,8 +202,9 @@ static const uint8_t *read_range(const struct file *file, uint64_t offset, uint6
     return to;
 }
 
-/* Populated in one call, then dropped: measured in 4 MB steps over 2 GB (2 vCPU), two threads, against pread() into the
- * arena: 9.0 to 5.2 GB/s from the page cache, 1.5 to 1.1 GB/s from disk, where faults one by one come to 0.6. */
+/* Weights are read a chunk at a time, which leaves them in the cache: quantizing to Q8_0 takes 10 to 15 % less CPU time than
+ * with mapped pages, to Q3_K_S 5 %, from a cold disk no less. More than that at once stays where it is: in pages that one call populates
+ * and that are dropped afterwards. */
 const uint8_t *file_range(const struct file *file, uint64_t offset, uint64_t n, struct arena *tmp)
 {
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), first = offset / page * page;
@@ -209,7 +213,7 @@ const uint8_t *file_range(const struct file *file, uint64_t offset, uint64_t n, 
     assert(offset <= file->nbytes && n <= file->nbytes - offset);
     if (n == 0)
         return file->data;
-    if (offset + n > file->mapped)
+    if (offset + n > file->mapped || (file->fd >= 0 && n <= READ_NBYTES))
         return read_range(file, offset, n, tmp);
 #ifdef MADV_POPULATE_READ
     madvise(pages, offset + n - first, MADV_POPULATE_READ);     /* older kernels refuse: then pages fault in one by one */

@@ -41,7 +41,7 @@ struct file {
     const uint8_t *data;        /* PROT_READ; not NULL even when the file is empty */
     uint64_t nbytes;
     uint64_t mapped;            /* bytes of `data`: all, or fewer as file_open_weights() says */
-    int fd;                     /* for the others; -1: none */
+    int fd;                     /* of a file of weights; -1: none */
 };
 
 /* Maps a regular file. Fails (FAIL_SYSTEM for the OS; FAIL_INPUT for a name that does not exist, a
@@ -49,17 +49,17 @@ struct file {
  * cut short while mapped would raise SIGBUS: tools/ turns that into status 3. */
 int file_open(struct file *, const char *path, struct fail *);
 
-/* The same for a file of weights, which may be larger than the address space that `ulimit -v` leaves: then only its first bytes,
- * enough for a header, are mapped, and file_range() reads the others. */
+/* The same for a file of weights: its descriptor stays open, as file_range() reads rather than maps. Where `ulimit -v` leaves less
+ * address space than the file is long, only its first bytes are mapped, enough for a header. */
 int file_open_weights(struct file *, const char *path, struct fail *);
 int file_refuse_empty(const struct file *, struct fail *);      /* FAIL_INPUT for one without a byte */
 void file_close(struct file *);
 
 enum { FILE_TRIM_NBYTES = 32 << 20 };   /* what stays resident of maps that were read, about, and at most */
 
-/* [offset, offset + n) of the map, for a row: made resident in one system call, and let go again when `tmp` is reset,
- * so that resident memory does not grow with what has been read. The range must lie in the file (asserted). What is not mapped is
- * read into `tmp`; should that fail, SIGBUS is raised, as a map would. */
+/* [offset, offset + n), for rows: of a file of weights read into `tmp`, unless it is much; else in the map, made resident in one
+ * system call and let go again when `tmp` is reset, so that resident memory does not grow with what has been read. The range must
+ * lie in the file (asserted). Should reading fail, SIGBUS is raised, as a map would. */
 const uint8_t *file_range(const struct file *, uint64_t offset, uint64_t n, struct arena *tmp);
 
 /* The whole of a small text file into `a`, NUL-terminated; larger than `limit`: FAIL_INPUT. *n may be NULL. */

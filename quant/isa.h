@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct qtype;
 
@@ -15,6 +16,8 @@ struct isa {
     const char *name;                       /* "base", "avx2", "avx512" */
     bool (*usable)(void);                   /* does this CPU, and the OS, have it? */
     const struct qtype *const *types;       /* qtype_count() pointers, same order in every isa */
+    /* Has one of n floats a magnitude of `bound` or more, given as bits? Infinities and NaN have, whatever it is. */
+    bool (*any_from)(uint32_t bound, const float *x, size_t n);
 };
 
 /* All instruction sets compiled in, narrowest first; *n is their number. */
