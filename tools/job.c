@@ -11,6 +11,7 @@
 #include "tokenizer/tokenizer.h"
 #include "tools/meta_word.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -297,6 +298,7 @@ static int open_cast(struct job *j, struct fail *f)
 
     if (args_refuse(j->args, for_gguf, "is for GGUF", f))
         return fail_hint(f, "end OUT in .gguf");
+    assert(j->recipe);          /* of --type, as there is neither --size nor --bpw */
     if (j->recipe->base && (!type || !type->safetensors))
         return fail(f, FAIL_USAGE, "safetensors cannot hold %s", j->recipe->name), fail_hint(f, "F32, F16, BF16 or auto; or end OUT in .gguf");
     if (j->args->with_license_text)
