@@ -55,7 +55,8 @@ static int read_questions(struct work *w, const struct vocab *v, struct fail *f)
     struct model **model = arena_array(&a->arena, struct model *, w->models->n + 1);
 
     model[0] = w->models->original;
-    memcpy(model + 1, w->models->candidate, w->models->n * sizeof *model);
+    for (size_t i = 0; i < w->models->n; i++)
+        model[i + 1] = w->models->candidate[i];
     w->ask = (struct choices_options){ .shots = a->shots, .has_shots = a->has_shots, .memory = a->memory, .beside = w->how.beside };
     if (questions_read(&w->questions, a->choices, &a->arena, f) != 0)
         return -1;

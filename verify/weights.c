@@ -191,7 +191,7 @@ static int compare_piece(void *ctx, uint64_t first, uint64_t n, struct arena *tm
         uint64_t some = n - r < strip ? n - r : strip;
         decode_rows(t->o, o, r, some, x);
         for (size_t k = 0; k < w->n; k++) {
-            if (!c[k])
+            if (!t->c[k])
                 continue;
             decode_rows(t->c[k], c[k], r, some, y);
             for (uint64_t i = 0; i < some; i++)
