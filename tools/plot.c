@@ -158,16 +158,6 @@ void plot_rule(struct plot *p, double x, const char *text)
     put_text(p->html, at_x(p, x) + (right ? -6 : 6), p->top + 12, right ? "end" : "start", "soft", text);
 }
 
-void plot_column(struct plot *p, double from, double to, double y, size_t series, const char *title)
-{
-    double left = at_x(p, from), right = at_x(p, to), top = at_y(p, y);
-
-    html_rawf(p->html, "<rect class=\"s%zu area\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\">", series % PLOT_SERIES, left + 0.5, top,
-              right - left > 1.5 ? right - left - 1 : 0.5, p->height - p->bottom - top);
-    put_title(p->html, title);
-    html_raw(p->html, "</rect>");
-}
-
 static size_t class_of(size_t series)
 {
     return series == PLOT_NEUTRAL ? PLOT_SERIES : series % PLOT_SERIES;
@@ -285,6 +275,49 @@ void plot_grid(struct html *h, const char *label, const struct plot_grid *g)
 
     plot_figure(h, label, 44 + 22 * (double)g->nrows, draw_grid, g);
     put_scale(h, &a);
+}
+
+/* ---- histograms ---- */
+struct columns {
+    const struct plot_histogram *of;
+    double *percent, most;              /* of each bin, and the most of one */
+};
+
+static void put_column(struct plot *p, double from, double to, double y, size_t series, const char *title)
+{
+    double left = at_x(p, from), right = at_x(p, to), top = at_y(p, y);
+
+    html_rawf(p->html, "<rect class=\"s%zu area\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\">", series % PLOT_SERIES, left + 0.5, top,
+              right - left > 1.5 ? right - left - 1 : 0.5, p->height - p->bottom - top);
+    put_title(p->html, title);
+    html_raw(p->html, "</rect>");
+}
+
+static void draw_columns(struct plot *p, const void *ctx)
+{
+    const struct columns *c = ctx;
+    const struct plot_histogram *of = c->of;
+    struct plot_axis x = { pow(10, of->low), pow(10, of->low + of->bins * of->width), true, of->x_title, false },
+                     y = plot_axis_of(&c->most, 1, sizeof c->most, false, of->y_title);
+
+    plot_axes(p, &x, &y);
+    for (int b = 0; b < of->bins; b++) {
+        double low = pow(10, of->low + b * of->width), high = pow(10, of->low + (b + 1) * of->width);
+        put_column(p, low, high, c->percent[b], 0, arena_printf(p->html->arena, "%.1e to %.1e: %.2f %%", b ? low : 0, high, c->percent[b]));
+    }
+}
+
+void plot_histogram(struct html *h, const char *label, const struct plot_histogram *of)
+{
+    struct columns c = { .of = of, .percent = arena_array(h->arena, double, (size_t)of->bins) };
+
+    for (size_t i = 0; i < of->n; i++) {
+        double value = *(const double *)((const char *)of->value + i * of->stride), x = value > 0 ? (log10(value) - of->low) / of->width : 0;
+        c.percent[x < 0 ? 0 : x >= of->bins ? of->bins - 1 : (int)x] += 100.0 / (double)of->n;
+    }
+    for (int b = 0; b < of->bins; b++)
+        c.most = c.percent[b] > c.most ? c.percent[b] : c.most;
+    plot_figure(h, label, 220, draw_columns, &c);
 }
 
 void plot_legend(struct html *h, const char *const *name, size_t n)

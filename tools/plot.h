@@ -34,11 +34,23 @@ void plot_axes(struct plot *, const struct plot_axis *x, const struct plot_axis 
 void plot_line(struct plot *, const double *x, const double *y, size_t n, size_t series);
 void plot_point(struct plot *, double x, double y, size_t number, size_t series, const char *title);
 void plot_rule(struct plot *, double x, const char *text);      /* a dashed line across, with a remark */
-void plot_column(struct plot *, double from, double to, double y, size_t series, const char *title);    /* of a histogram */
 
 /* A bar from zero in row `row` of `nrows`, with its name above; low..high is the interval, if high > low. */
 void plot_bar(struct plot *, size_t row, size_t nrows, const char *name, double value, double low, double high, double most, size_t series,
               const char *text);
+
+/* ---- a histogram ---- */
+/* How n values, `stride` bytes apart, are spread on a logarithmic scale: `bins` columns, each `width` of log10 wide, from `low` of
+ * log10 on. The first one takes what is below it, 0 too, and the last one what is above. */
+struct plot_histogram {
+    const double *value;
+    size_t n, stride;
+    int bins;
+    double low, width;
+    const char *x_title, *y_title;
+};
+
+void plot_histogram(struct html *, const char *label, const struct plot_histogram *);
 
 /* ---- a grid of shades ---- */
 struct plot_grid {

@@ -3,8 +3,6 @@
 #include "tools/report_page.h"
 #include "tools/verify_encoders.h"
 
-#include <math.h>
-
 /* ---- the verdict ---- */
 
 /* By the mean cosine and the rank correlation, the worse of the two. */
@@ -61,46 +59,16 @@ static void write_figures(struct report *r, const struct encoders_result *e)
 }
 
 /* ---- how the cosines are spread ---- */
-enum { BINS = 24 };
-static const double bin_low = -6, bin_width = 0.25;     /* of log10(1 - cosine), so that the last one ends at 1 */
-
-struct histogram {
-    double share[BINS];
-    double most;
-};
-
-static struct histogram histogram_of(const double *cosine, size_t n)
-{
-    struct histogram h = {0};
-
-    for (size_t i = 0; i < n; i++) {
-        double off = 1 - cosine[i], x = off > 0 ? (log10(off) - bin_low) / bin_width : 0;
-        h.share[x < 0 ? 0 : x >= BINS ? BINS - 1 : (size_t)x] += 100.0 / (double)n;
-    }
-    for (size_t b = 0; b < BINS; b++)
-        h.most = h.share[b] > h.most ? h.share[b] : h.most;
-    return h;
-}
-
-static void draw_histogram(struct plot *p, const void *ctx)
-{
-    const struct histogram *h = ctx;
-    struct plot_axis x = { pow(10, bin_low), pow(10, bin_low + BINS * bin_width), true, "1 - cosine of a line's two vectors", false },
-                     y = plot_axis_of(&h->most, 1, sizeof h->most, false, "lines, in percent");
-
-    plot_axes(p, &x, &y);
-    for (int b = 0; b < BINS; b++) {
-        double low = pow(10, bin_low + b * bin_width), high = pow(10, bin_low + (b + 1) * bin_width);
-        plot_column(p, low, high, h->share[b], 0, arena_printf(p->html->arena, "%.1e to %.1e: %.2f %%", b ? low : 0, high, h->share[b]));
-    }
-}
-
 static void write_spread(struct report *r, const struct encoders_result *e)
 {
     html_section_begin(&r->html, "spread", "How far apart, line by line");
     for (size_t k = 0; k < e->models->n; k++) {
         const struct likeness *l = &e->likeness[k];
-        struct histogram h = histogram_of(l->cosine, e->texts.n);
+        double *off = arena_array(&r->arena, double, e->texts.n);
+        struct plot_histogram h = { .value = off, .n = e->texts.n, .stride = sizeof *off, .bins = 24, .low = -6, .width = 0.25,
+                                    .x_title = "1 - cosine of a line's two vectors", .y_title = "lines, in percent" };      /* to 1 */
+        for (size_t i = 0; i < e->texts.n; i++)
+            off[i] = 1 - l->cosine[i];
         if (l->least >= 1) {
             html_paragraph(&r->html, TEXT(r, "%s: the two vectors of every line point the same way.", candidate(r, k)));
             continue;
@@ -108,7 +76,7 @@ static void write_spread(struct report *r, const struct encoders_result *e)
         html_figure_begin(&r->html, TEXT(r, "%s: of half of the lines the cosine is above %.6f, of nine in ten above %.6f, of 99 %% above %.6f; the least is %.6f. "
                                          "Further left is closer; what differs by less than 1e-6 stands in the first column.", candidate(r, k), l->median, l->p10,
                                          l->p01, l->least));
-        plot_figure(&r->html, TEXT(r, "Histogram of one less the cosine of each line's vectors, of %s", candidate(r, k)), 220, draw_histogram, &h);
+        plot_histogram(&r->html, TEXT(r, "Histogram of one less the cosine of each line's vectors, of %s", candidate(r, k)), &h);
         html_figure_end(&r->html);
     }
     html_section_end(&r->html);

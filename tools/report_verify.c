@@ -4,7 +4,6 @@
 #include "tools/provenance.h"
 #include "tools/report_page.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 /* ---- the verdict ---- */
@@ -99,54 +98,21 @@ static void write_loss(struct report *r)
 }
 
 /* ---- how the divergence is spread ---- */
-enum { BINS = 28 };
-static const double bin_low = -7, bin_width = 0.3;      /* of log10, so that the last one ends above 20 */
-
-struct histogram {
-    double share[BINS];
-    double most;
-};
-
-static struct histogram histogram_of(const struct token_loss *token, size_t n)
-{
-    struct histogram h = {0};
-
-    for (size_t i = 0; i < n; i++) {
-        double x = token[i].kld > 0 ? (log10(token[i].kld) - bin_low) / bin_width : 0;
-        h.share[x < 0 ? 0 : x >= BINS ? BINS - 1 : (size_t)x] += 100.0 / (double)n;
-    }
-    for (size_t b = 0; b < BINS; b++)
-        h.most = h.share[b] > h.most ? h.share[b] : h.most;
-    return h;
-}
-
-static void draw_histogram(struct plot *p, const void *ctx)
-{
-    const struct histogram *h = ctx;
-    struct plot_axis x = { pow(10, bin_low), pow(10, bin_low + BINS * bin_width), true, "KL divergence of one word", false },
-                     y = plot_axis_of(&h->most, 1, sizeof h->most, false, "words, in percent");
-
-    plot_axes(p, &x, &y);
-    for (int b = 0; b < BINS; b++) {
-        double low = pow(10, bin_low + b * bin_width), high = pow(10, bin_low + (b + 1) * bin_width);
-        plot_column(p, low, high, h->share[b], 0, arena_printf(p->html->arena, "%.1e to %.1e: %.2f %%", b ? low : 0, high, h->share[b]));
-    }
-}
-
 static void write_spread(struct report *r)
 {
     html_section_begin(&r->html, "spread", "How far apart, word by word");
     for (size_t k = 0; k < r->score->ncandidates; k++) {
         const struct candidate_score *c = &r->score->candidate[k];
         const struct divergences *d = &c->figures.kld;
-        struct histogram h = histogram_of(c->token, r->score->tokens);
+        struct plot_histogram h = { .value = &c->token->kld, .n = r->score->tokens, .stride = sizeof *c->token, .bins = 28, .low = -7,
+                                    .width = 0.3, .x_title = "KL divergence of one word", .y_title = "words, in percent" };     /* to above 20 */
         if (!(d->max > 0)) {
             html_paragraph(&r->html, TEXT(r, "%s: every probability is the same, the divergence is 0 at every word.", candidate(r, k)));
             continue;
         }
         html_figure_begin(&r->html, TEXT(r, "%s: half of the words lie below %.3g, nine in ten below %.3g, 99 %% below %.3g, 99.9 %% below %.3g; the largest is "
                                          "%.3g. What is below 1e-7 stands in the first column.", candidate(r, k), d->median, d->p90, d->p99, d->p999, d->max));
-        plot_figure(&r->html, TEXT(r, "Histogram of the KL divergence of %s", candidate(r, k)), 220, draw_histogram, &h);
+        plot_histogram(&r->html, TEXT(r, "Histogram of the KL divergence of %s", candidate(r, k)), &h);
         html_figure_end(&r->html);
     }
     html_section_end(&r->html);
