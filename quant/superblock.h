@@ -190,7 +190,7 @@ SEARCH void fit_groups(const struct panel *p, struct affine_kind kind, bool weig
 
 /* What a reader will multiply and subtract, per group, and how the search left groups whose scale became 0. */
 struct final {
-    vf d[16], m[16];
+    vf d[16], m[16];                /* m: where levels are not below 0 */
     struct cut cut[16];
     vf inverse[16];                 /* for QUICK: of d; the farthest that a weight was from its level; bits that only */
     vf farthest;                    /* numbers have which are too large */
@@ -230,8 +230,8 @@ SEARCH vu final_codes(struct final *f, enum how how, int j, const vf *x, float l
     return vbytes(code[0], code[1], code[2], code[3], (uint8_t)(high - low));
 }
 
-/* Has `pack` make the words of the weights of n groups, in the quickest way that gives the right ones. */
-SEARCH void final_pack(const struct panel *p, struct final *f, int n, void (*pack)(const struct panel *, struct final *, enum how, vu *), vu *word)
+/* Has `pack` make the words of the weights of n groups, in the quickest way that gives the right ones. Returns which. */
+SEARCH enum how final_pack(const struct panel *p, struct final *f, int n, void (*pack)(const struct panel *, struct final *, enum how, vu *), vu *word)
 {
     vi zero = {0};
 
@@ -239,15 +239,17 @@ SEARCH void final_pack(const struct panel *p, struct final *f, int n, void (*pac
         zero |= f->d[j] == 0;
     if (vany(zero)) {
         pack(p, f, KEPT, word);
-        return;
+        return KEPT;
     }
     f->farthest = (vf){0};
     f->strange = (vu){0};
     for (int j = 0; j < n; j++)
         f->inverse[j] = 1 / f->d[j];
     pack(p, f, QUICK, word);
-    if (!final_held(f))
-        pack(p, f, EXACT, word);
+    if (final_held(f))
+        return QUICK;
+    pack(p, f, EXACT, word);
+    return EXACT;
 }
 
 /* Scales and minimums of the 8 groups of q4_k and q5_k have six bits each and share 12 bytes. Groups 0..3 sit

@@ -7,7 +7,6 @@
 #include "verify/digest.h"
 #include "verify/packs.h"
 #include "verify/stream.h"
-#include "verify/vector.h"
 
 #include <assert.h>
 #include <math.h>

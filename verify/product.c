@@ -79,7 +79,7 @@ static uint32_t *pack_tokens(const struct units *u, const float *x, size_t n, si
 
 /* ---- sharing out ---- */
 
-/* Slivers are taken several at a time (fewer ranges of a file to map), then one by one, and the last ones, one for each thread, in
+/* Slivers are taken several at a time (fewer ranges of a file to read), then one by one, and the last ones, one for each thread, in
  * parts of the tokens: so that all threads end at the same time. */
 struct shares {
     size_t rows, n;

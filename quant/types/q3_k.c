@@ -219,13 +219,13 @@ SEARCH void encode_panel(const struct panel *p, bool weighted)
     d = through_half(d, &half);
     for (int j = 0; j < 16; j++) {
         f.d[j] = d * vfloat(q[j] - 32);
-        f.m[j] = (vf){0};
         f.cut[j] = s.cut[j];
     }
-    final_pack(p, &f, 16, pack, word);
+    enum how how = final_pack(p, &f, 16, pack, word);
     put_words(p, word, WORDS);
     put_half(p, offsetof(struct q3_k, d), half);
-    put_moved(p, &s, &f);
+    if (how == KEPT)
+        put_moved(p, &s, &f);
 }
 
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)

@@ -76,7 +76,6 @@ SEARCH void search(const struct panel *p, bool weighted, int j, vf *scale, struc
     for (int k = 0; k < SYMMETRIC_ABREAST; k++) {
         scale[j + k] = fit[k].scale;
         f->cut[j + k] = fit[k].cut;
-        f->m[j + k] = (vf){0};
     }
 }
 
