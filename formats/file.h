@@ -30,6 +30,16 @@ static inline uint64_t round_up(uint64_t n, uint64_t unit)
     return (n + unit - 1) / unit * unit;
 }
 
+static inline uint64_t min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline uint64_t max_u64(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* ---- a descriptor: n bytes at an offset, in as many calls as it takes ---- */
 /* The number of bytes done; fewer than n: errno says why, ENODATA being the end of the file. */
 uint64_t fd_read(int fd, void *to, uint64_t n, uint64_t offset);

@@ -1,6 +1,7 @@
 /* asking.c - trees of tokens through the models, and the log-likelihoods of what options consist of: see choices.h. */
 #include "verify/choices.h"
 
+#include "formats/file.h"
 #include "formats/usage.h"
 #include "quant/isa.h"
 #include "verify/budget.h"
@@ -272,7 +273,7 @@ int choices_run(struct choices *c, const struct choices_options *o, struct arena
 
     for (size_t m = 0; m < c->nmodels; m++) {
         j.total += c->tokens * c->sizes->layers[m];
-        j.layers = largest(j.layers, c->sizes->layers[m]);
+        j.layers = max_u64(j.layers, c->sizes->layers[m]);
     }
     bad = open_states(&j, a, f) != 0 || run_rounds(&j, f) != 0;
     workspace_release(&j.space);

@@ -1,6 +1,8 @@
 /* budget.c - see budget.h. */
 #include "verify/budget.h"
 
+#include "formats/file.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +14,6 @@ enum {
     MOST_WORK_NBYTES = 320 << 20,       /* all that stream.h can use */
     MOST_LOGITS_NBYTES = 256 << 20,
 };
-
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
 
 static uint64_t number_in(const char *path)
 {
@@ -42,7 +39,7 @@ static uint64_t climb(const char *base, char *group, const char *file)
         char *name;
         if (asprintf(&name, "%s%s/%s", base, group, file) < 0)
             return limit;
-        limit = least(limit, number_in(name));
+        limit = min_u64(limit, number_in(name));
         free(name);
         end = strrchr(group, '/');
         if (end)
@@ -85,7 +82,7 @@ static uint64_t line_limit(const char *root, char *line)
         char *base = NULL, *group = NULL;
         if (places[i].unified ? !*controllers : listed("memory", controllers)) {
             if (asprintf(&base, "%s%s", root, places[i].dir) >= 0 && (group = strdup(path)))
-                limit = least(limit, climb(base, group, places[i].file));
+                limit = min_u64(limit, climb(base, group, places[i].file));
             free(group);
             free(base);
         }
@@ -102,7 +99,7 @@ uint64_t budget_group_limit(const char *root, const char *groups)
 
     while (file && getline(&line, &cap, file) > 0) {
         line[strcspn(line, "\n")] = '\0';
-        limit = least(limit, line_limit(root, line));
+        limit = min_u64(limit, line_limit(root, line));
     }
     free(line);
     if (file)
@@ -116,8 +113,8 @@ static uint64_t default_nbytes(void)
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
-        all = least(all, limit.rlim_cur);
-    return least(all, budget_group_limit("/sys/fs/cgroup", "/proc/self/cgroup")) / 4;
+        all = min_u64(all, limit.rlim_cur);
+    return min_u64(all, budget_group_limit("/sys/fs/cgroup", "/proc/self/cgroup")) / 4;
 }
 
 struct budget budget_of(uint64_t nbytes)
@@ -125,8 +122,8 @@ struct budget budget_of(uint64_t nbytes)
     struct budget b = { .nbytes = nbytes ? nbytes : default_nbytes() };
     uint64_t n = b.nbytes < LEAST_NBYTES ? LEAST_NBYTES : b.nbytes;
 
-    b.work = least(n / 4, MOST_WORK_NBYTES);
-    b.logits = least(n / 8, MOST_LOGITS_NBYTES);
+    b.work = min_u64(n / 4, MOST_WORK_NBYTES);
+    b.logits = min_u64(n / 8, MOST_LOGITS_NBYTES);
     b.states = b.nbytes / 2;
     return b;
 }

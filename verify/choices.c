@@ -1,6 +1,7 @@
 /* choices.c - see choices.h: prompts of questions packed into trees, and what models pick. Asking them is asking.c's. */
 #include "verify/choices.h"
 
+#include "formats/file.h"
 #include "verify/budget.h"
 #include "verify/packs.h"
 #include "verify/stream.h"
@@ -38,11 +39,6 @@ static uint64_t family_number(const struct model *m, const char *key)
 
 /* ---- sizes ---- */
 
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Opens every model for a moment. */
 static int measure_models(struct choices *c, struct fail *f)
 {
@@ -54,9 +50,9 @@ static int measure_models(struct choices *c, struct fail *f)
         if (!s)
             return -1;
         z->layers[m] = stream_layers(s);
-        z->token_nbytes = largest(z->token_nbytes, (stream_temporaries(s) + s->rope.rot + 1) * sizeof(float));
-        z->width = largest(z->width, stream_width(s));
-        z->vocabulary = largest(z->vocabulary, stream_vocabulary(s));
+        z->token_nbytes = max_u64(z->token_nbytes, (stream_temporaries(s) + s->rope.rot + 1) * sizeof(float));
+        z->width = max_u64(z->width, stream_width(s));
+        z->vocabulary = max_u64(z->vocabulary, stream_vocabulary(s));
         stream_close(s);
     }
     return 0;
@@ -69,16 +65,16 @@ static size_t turn_of(const struct choices *c)
 
     for (size_t m = 0; m < c->nmodels; m++)
         if (model_tensor(c->model[m], "rope_factors_long.weight"))
-            turn = least(turn, family_number(c->model[m], "rope.scaling.original_context_length"));
+            turn = min_u64(turn, family_number(c->model[m], "rope.scaling.original_context_length"));
     return turn ? turn : SIZE_MAX;
 }
 
 /* Tokens of a tree. */
 static size_t pack_most(const struct choices_sizes *z, const struct budget *b)
 {
-    size_t fit = largest(b->work, b->nbytes / 4) / z->token_nbytes;
+    size_t fit = max_u64(b->work, b->nbytes / 4) / z->token_nbytes;
 
-    return fit < PACK_LEAST ? PACK_LEAST : least(fit, PACK_MOST);
+    return fit < PACK_LEAST ? PACK_LEAST : min_u64(fit, PACK_MOST);
 }
 
 static void cut_rounds(struct choices *c, const struct budget *b)
@@ -86,11 +82,11 @@ static void cut_rounds(struct choices *c, const struct budget *b)
     struct choices_sizes *z = c->sizes;
     size_t fit = b->states / (z->width * sizeof(float));
 
-    z->round_most = fit < ROUND_LEAST ? ROUND_LEAST : least(fit, ROUND_MOST);
+    z->round_most = fit < ROUND_LEAST ? ROUND_LEAST : min_u64(fit, ROUND_MOST);
     for (size_t first = 0; first < c->packs->n; z->nrounds++) {
         struct choices_round r = choices_round(c, first);
-        z->groups = largest(z->groups, r.n);
-        z->group = largest(z->group, r.context);
+        z->groups = max_u64(z->groups, r.n);
+        z->group = max_u64(z->group, r.context);
         first += r.n;
     }
 }
@@ -102,7 +98,7 @@ struct choices_round choices_round(const struct choices *c, size_t first)
     size_t end = first < p->nshort ? p->nshort : p->n;
 
     for (size_t i = first; i < end; i++) {
-        size_t context = largest(r.context, p->tree[i].n);
+        size_t context = max_u64(r.context, p->tree[i].n);
         if (r.n && (r.n + 1) * context > c->sizes->round_most)
             break;
         r.n++;
@@ -129,7 +125,7 @@ static int build(struct job *j, size_t question, struct prompt *p, struct arena 
 {
     struct choices *c = j->c;
     const struct question *q = &c->questions->list.item[question];
-    size_t shots = least(c->questions->subject[q->subject].shots.n, c->most_shots);
+    size_t shots = min_u64(c->questions->subject[q->subject].shots.n, c->most_shots);
 
     for (;; shots--) {
         if (prompt_build(p, j->tokenizer, j->vocab, c->questions, q, shots, tmp, f) != 0)

@@ -1,6 +1,8 @@
 /* mlp.c - the second half of a layer: an mlp, or a mixture of experts. See stream.h. */
 #include "verify/stream.h"
 
+#include "formats/file.h"
+
 #include <string.h>
 
 /* y = Wdown (act(Wgate x) * Wup x), or without a gate Wdown act(Wup x), for n rows; y may be x. `hidden` has room for two rows of
@@ -54,7 +56,7 @@ static int mixture(struct stream *s, const struct layer *l, float *y, size_t n, 
 {
     size_t width = s->length[WIDTH], experts = s->length[EXPERTS], used = s->experts_used;
     float *logits = stream_buffer(s, n, experts), *in = stream_buffer(s, n, width), *sum = stream_buffer(s, n, width);
-    float *hidden = stream_buffer(s, n, 2 * largest(s->length[EXPERT_HIDDEN], s->length[SHARED_HIDDEN]));
+    float *hidden = stream_buffer(s, n, 2 * max_u64(s->length[EXPERT_HIDDEN], s->length[SHARED_HIDDEN]));
     struct routes r = { arena_raw(&s->space->work, n * used * sizeof *r.expert), arena_raw(&s->space->work, n * sizeof *r.token),
                         stream_buffer(s, n, used), stream_buffer(s, n, 1) };
 

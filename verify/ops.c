@@ -2,6 +2,7 @@
 #include "verify/ops.h"
 
 #include "formats/arena.h"
+#include "formats/file.h"
 #include "verify/vector.h"
 
 #include <assert.h>
@@ -23,11 +24,6 @@ enum {
     FLOATS_AT_ONCE = 1 << 14,
     BLAS_BUFFER = 136 << 20,    /* address space of a thread in OpenBLAS, with its stack */
 };
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 static size_t pieces(size_t n, size_t of)
 {
@@ -77,7 +73,7 @@ void ops_init(void)
     ops_alone();
     if (left < 2 * BLAS_BUFFER)
         arena_exhausted(2 * BLAS_BUFFER - left);
-    omp_set_num_threads((int)least((size_t)threads, left / (2 * BLAS_BUFFER)));
+    omp_set_num_threads((int)min_u64((size_t)threads, left / (2 * BLAS_BUFFER)));
 }
 
 /* c (m x n) = scale * a (m x k) * b^T (n x k), rows ld* apart. */
@@ -96,7 +92,7 @@ void op_product(const float *x, size_t n, size_t width, const float *w, size_t r
     for (size_t p = 0; p < panels; p++)
         for (size_t t = 0; t < tiles; t++) {
             size_t r = p * OPS_PANEL, i = t * OPS_TILE;
-            multiply_transposed(least(n - i, OPS_TILE), least(rows - r, OPS_PANEL), width, 1, x + i * width, width,
+            multiply_transposed(min_u64(n - i, OPS_TILE), min_u64(rows - r, OPS_PANEL), width, 1, x + i * width, width,
                                 w + r * width, width, y + i * stride + r, stride);
         }
 }
@@ -137,7 +133,7 @@ void op_activate(enum act_kind kind, float *gate, const float *up, size_t n)
 
 #pragma omp parallel for schedule(dynamic)
     for (size_t i = 0; i < n; i += FLOATS_AT_ONCE)
-        v->activate(kind, gate + i, up ? up + i : NULL, least(n - i, FLOATS_AT_ONCE));
+        v->activate(kind, gate + i, up ? up + i : NULL, min_u64(n - i, FLOATS_AT_ONCE));
 }
 
 void op_softcap(float *x, size_t n, float cap)
@@ -341,14 +337,14 @@ void op_attention(const struct attention *a, const float *q, const float *k, con
 #pragma omp parallel
     {
         struct arena tmp = {0};
-        float *scores = arena_raw(&tmp, least(a->context, QUERIES) * a->context * sizeof *scores);
+        float *scores = arena_raw(&tmp, min_u64(a->context, QUERIES) * a->context * sizeof *scores);
 #pragma omp for collapse(3) schedule(dynamic)
         for (size_t s = 0; s < sequences; s++)
             for (size_t h = 0; h < a->heads; h++)
                 for (size_t b = blocks; b > 0; b--) {           /* the longest first */
                     size_t at = s * a->context, first = (b - 1) * QUERIES + a->from, to = s * queries;
                     attend(a, a->slope ? a->slope[h] : 0, q + (to * a->heads + h) * a->key, k + (at * a->kv_heads + h / group) * a->key,
-                           v + (at * a->kv_heads + h / group) * a->value, first, least(a->context - first, QUERIES),
+                           v + (at * a->kv_heads + h / group) * a->value, first, min_u64(a->context - first, QUERIES),
                            scores, out + (to * a->heads + h) * a->value);
                 }
         arena_release(&tmp);
@@ -361,6 +357,6 @@ bool op_finite(const float *x, size_t n)
     bool finite = true;
 
     for (size_t first = 0; first < n && finite; first += FLOATS_AT_ONCE)
-        finite = v->finite(x + first, least(n - first, FLOATS_AT_ONCE));
+        finite = v->finite(x + first, min_u64(n - first, FLOATS_AT_ONCE));
     return finite;
 }

@@ -1,6 +1,8 @@
 /* product.c - see product.h. */
 #include "verify/product.h"
 
+#include "formats/file.h"
+
 #include <omp.h>
 #include <string.h>
 
@@ -9,11 +11,6 @@ enum {
     SLIVERS = 4,                /* at most, of a share */
     PART = 256,                 /* tokens at least in a part: packing a sliver again costs less than a tenth of their products */
 };
-
-static size_t at_most(size_t n, size_t most)
-{
-    return n < most ? n : most;
-}
 
 static size_t words_of(const struct units *u, size_t width)
 {
@@ -38,7 +35,7 @@ static void pack_decoded(const struct units *u, const struct qtype *type, const 
                          struct target out, float *piece)
 {
     for (size_t i = 0; i < width; i += PIECE) {
-        size_t some = at_most(width - i, PIECE), block = (size_t)type->block;
+        size_t some = min_u64(width - i, PIECE), block = (size_t)type->block;
         for (size_t r = 0; r < n; r++)
             type->decode(in + r * nbytes + i / block * (size_t)type->nbytes, piece + r * PIECE, some / block);
         u->pack((const uint8_t *)piece, PIECE * sizeof *piece, n, some, false, out);
@@ -53,7 +50,7 @@ static void pack_rows(const struct units *u, const struct qtype *type, const uin
     bool narrow = strcmp(type->name, "bf16") == 0, plain = strcmp(type->name, "f32") == 0;
 
     for (size_t r = 0; r < sliver_of(u); r += u->lanes) {
-        size_t live = n <= r ? 0 : at_most(n - r, u->lanes);
+        size_t live = n <= r ? 0 : min_u64(n - r, u->lanes);
         struct target out = { to + r, sliver_of(u), u->lanes / 2 };
         if (narrow || plain)
             u->pack(in + r * nbytes, nbytes, live, width, narrow, out);
@@ -72,7 +69,7 @@ static uint32_t *pack_tokens(const struct units *u, const float *x, size_t n, si
     for (size_t b = 0; b < pairs; b++) {
         size_t t = b * u->lanes;
         struct target out = { packed + t * words, block_of(u), block_of(u) * words };
-        u->pack((const uint8_t *)(x + t * width), width * sizeof *x, at_most(n - t, u->lanes), width, false, out);
+        u->pack((const uint8_t *)(x + t * width), width * sizeof *x, min_u64(n - t, u->lanes), width, false, out);
     }
     return packed;
 }
@@ -97,7 +94,7 @@ static struct shares shares_of(const struct units *u, size_t rows, size_t n)
     struct shares s = { .rows = rows, .n = n, .sliver = sliver_of(u), .block = block_of(u), .threads = (size_t)omp_get_max_threads() };
     size_t slivers = (rows + s.sliver - 1) / s.sliver;
 
-    s.parts = at_most(n / PART, s.threads);
+    s.parts = min_u64(n / PART, s.threads);
     if (s.parts < 2)
         s.parts = 1;
     s.whole = s.parts == 1 ? slivers : slivers > s.threads ? slivers - s.threads : 0;
@@ -110,7 +107,7 @@ static bool next_share(struct shares *s, struct share *out)
     size_t some = 1;
 
     if (s->next < s->whole) {
-        some = at_most((s->whole - s->next) / (2 * s->threads), SLIVERS);
+        some = min_u64((s->whole - s->next) / (2 * s->threads), SLIVERS);
         some = some ? some : 1;
         *out = (struct share){ s->next * s->sliver, some * s->sliver, 0, s->n };
     } else {
@@ -119,8 +116,8 @@ static bool next_share(struct shares *s, struct share *out)
     }
     if (out->row >= s->rows)
         return false;
-    out->rows = at_most(out->rows, s->rows - out->row);
-    out->n = out->token < s->n ? at_most(out->n, s->n - out->token) : 0;
+    out->rows = min_u64(out->rows, s->rows - out->row);
+    out->n = out->token < s->n ? min_u64(out->n, s->n - out->token) : 0;
     s->next += some;
     return true;
 }
@@ -147,11 +144,11 @@ static int do_share(const struct job *j, const struct share *s, uint32_t *sliver
     if (!in)
         return -1;
     for (size_t r = 0; r < s->rows; r += sliver_of(u)) {
-        size_t rows = at_most(s->rows - r, sliver_of(u));
+        size_t rows = min_u64(s->rows - r, sliver_of(u));
         pack_rows(u, j->w->type, in + r * tensor_row_bytes(j->w), rows, width, sliver, piece);
         for (size_t t = s->token; t < s->token + s->n; t += block_of(u))
             u->multiply(j->tokens + t * words, sliver, words, j->y + t * j->stride + s->row + r, j->stride,
-                        at_most(s->token + s->n - t, block_of(u)), rows);
+                        min_u64(s->token + s->n - t, block_of(u)), rows);
     }
     arena_reset(tmp);
     return 0;

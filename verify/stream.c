@@ -1,6 +1,7 @@
 /* stream.c - streams opened and closed, their hidden states, and products with weights that are decoded slab by slab. */
 #include "verify/stream.h"
 
+#include "formats/file.h"
 #include "verify/product.h"
 #include "verify/rows.h"
 
@@ -12,9 +13,9 @@ size_t stream_temporaries(const struct stream *s)
 {
     const size_t *n = s->length;
 
-    size_t hidden = largest(n[HIDDEN], largest(n[EXPERT_HIDDEN], n[SHARED_HIDDEN]));
+    size_t hidden = max_u64(n[HIDDEN], max_u64(n[EXPERT_HIDDEN], n[SHARED_HIDDEN]));
 
-    return 3 * n[WIDTH] + largest(n[QUERY] + n[KEY] + n[VALUE] + n[MIXED] + (s->options.tree ? s->rope.rot + 1 : 0),
+    return 3 * n[WIDTH] + max_u64(n[QUERY] + n[KEY] + n[VALUE] + n[MIXED] + (s->options.tree ? s->rope.rot + 1 : 0),
                                   2 * hidden + (n[EXPERTS] ? 2 * n[WIDTH] + n[EXPERTS] + 4 * s->experts_used : 0));
 }
 
@@ -33,9 +34,9 @@ static void choose_group(struct stream *s)
 
     s->slab_nbytes = work && work / 4 < SLAB_NBYTES ? work / 4 : SLAB_NBYTES;
     group = work && work / 4 * 3 < group ? work / 4 * 3 : group;
-    s->group = largest(1, GROUP_TOKENS / s->context);
+    s->group = max_u64(1, GROUP_TOKENS / s->context);
     if (s->group > group / chunk)
-        s->group = largest(1, group / chunk);
+        s->group = max_u64(1, group / chunk);
     if (s->options.tree)
         s->group = 1;
 }
@@ -45,7 +46,7 @@ static size_t longest_of(const struct tree *tree, size_t n)
     size_t most = 1;
 
     for (size_t i = 0; i < n; i++)
-        most = largest(most, tree[i].longest);
+        most = max_u64(most, tree[i].longest);
     return most;
 }
 
@@ -211,7 +212,7 @@ static const struct units *units_for(const struct stream *s, const struct tensor
 static int product_by_slabs(struct stream *s, const struct tensor *t, size_t first, size_t rows, const float *x, size_t n, float *y,
                             struct fail *f)
 {
-    size_t width = tensor_row(t), slab = OPS_PANEL * largest(1, s->slab_nbytes / (OPS_PANEL * width * sizeof(float)));
+    size_t width = tensor_row(t), slab = OPS_PANEL * max_u64(1, s->slab_nbytes / (OPS_PANEL * width * sizeof(float)));
 
     arena_reset(&s->space->slab);
     float *w = arena_raw(&s->space->slab, (slab < rows ? slab : rows) * width * sizeof *w);

@@ -73,11 +73,6 @@ struct stream {
     struct workspace own_space, *space;     /* what calls work in: its own, or shared */
 };
 
-static inline size_t largest(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
 /* ---- opening ---- */
 
 /* Hyperparameters, from the metadata. */
