@@ -132,14 +132,16 @@ bool edit_fits(const struct edit *e)
 
 int edit_commit(struct edit *e, const struct progress *progress, struct fail *f)
 {
-    struct write_options options = { .out = e->path, .format = e->model->format, .force = true, .over_source = true, .progress = *progress };
-    struct write_result result;
+    const struct write_options options = { .force = true, .over_source = true, .progress = *progress };
     struct plan p;
     int bad;
 
-    if (!edit_fits(e) || !plan_in_place(e, &p))
-        return model_write(e->model, &options, &result, f);
-    bad = patch_head(e->path, p.file[0].head, p.file[0].head_nbytes, f);
+    if (edit_fits(e) && plan_in_place(e, &p))
+        bad = patch_head(e->path, p.file[0].head, p.file[0].head_nbytes, f);
+    else if (e->model->format->plan(e->model, e->path, &(struct plan_options){0}, &p, f))
+        return -1;
+    else
+        bad = model_write(e->model, &p, &options, NULL, f);
     plan_release(&p);
     return bad;
 }

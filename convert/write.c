@@ -1,4 +1,4 @@
-/* write.c - plan the files, copy rows, journal chunks: the only parallel loop of a conversion.
+/* write.c - copy rows, journal chunks: the only parallel loop of a conversion.
  *
  * The output is cut into chunks (cut.h). Any thread makes any chunk and writes it at its place; then it appends a record to
  * OUT.part.journal (journal.h). A run that finds the journal of an earlier one of the same command reads back each chunk it
@@ -27,8 +27,8 @@ struct out_file {
 
 struct writing {
     struct model *model;
+    const struct plan *plan;
     const struct write_options *options;
-    struct plan plan;
     struct chunks chunks;
     struct out_file *file;
     bool in_place;              /* OUT is a device: no journal, one thread, in order */
@@ -77,8 +77,8 @@ static XXH128_canonical_t digest_all(const struct writing *w)
     digest_text(x, BANTAM_VERSION);
     digest_u64(x, w->options->salt);
     digest_sources(x, w->model);
-    for (size_t i = 0; i < w->plan.nfiles; i++) {
-        const struct plan_file *p = &w->plan.file[i];
+    for (size_t i = 0; i < w->plan->nfiles; i++) {
+        const struct plan_file *p = &w->plan->file[i];
         digest_text(x, p->path);
         digest_u64(x, p->nbytes);
         XXH3_128bits_update(x, p->head, p->head_nbytes);
@@ -111,7 +111,7 @@ static bool chunk_agrees(const struct writing *w, size_t i, int fd, struct arena
 /* Is the file under its final name the one that an earlier run of this command made whole? */
 static bool is_ours(const struct writing *w, size_t file)
 {
-    const struct plan_file *p = &w->plan.file[file];
+    const struct plan_file *p = &w->plan->file[file];
     struct arena tmp = {0};
     struct stat st;
     int fd;
@@ -155,13 +155,13 @@ static int refuse_foreign_part(const char *part, struct fail *f)
 /* A directory may be there if it is empty but for what a killed run has left. */
 static int look_into_directory(const struct writing *w, struct fail *f)
 {
-    DIR *dir = opendir(w->plan.out);
+    DIR *dir = opendir(w->plan->out);
     struct dirent *e;
 
     while (dir && (e = readdir(dir)) != NULL && !failed(f)) {
         size_t n = strlen(e->d_name);
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && (n < 5 || strcmp(e->d_name + n - 5, ".part") != 0))
-            refuse_existing(w->plan.out, f);
+            refuse_existing(w->plan->out, f);
     }
     if (dir)
         closedir(dir);
@@ -178,10 +178,10 @@ static int look_for_existing(struct writing *w, struct fail *f)
 {
     struct arena tmp = {0};
 
-    if (spared(w, w->plan.out, f) && w->plan.out_is_dir && !w->options->force && !w->journal.resumed)
+    if (spared(w, w->plan->out, f) && w->plan->out_is_dir && !w->options->force && !w->journal.resumed)
         look_into_directory(w, f);
-    for (size_t i = 0; i < w->plan.nfiles && !failed(f) && spared(w, w->plan.file[i].path, f); i++) {
-        const char *path = w->plan.file[i].path, *part = arena_printf(&tmp, "%s.part", path);
+    for (size_t i = 0; i < w->plan->nfiles && !failed(f) && spared(w, w->plan->file[i].path, f); i++) {
+        const char *path = w->plan->file[i].path, *part = arena_printf(&tmp, "%s.part", path);
         if (w->journal.fd < 0 && path_exists(part))
             refuse_foreign_part(part, f);
         w->file[i].finished = path_exists(path) && !path_exists(part) && is_ours(w, i);
@@ -202,7 +202,7 @@ static void tell_progress(struct writing *w, bool last)
     double t = seconds_now();
     if (last || t - w->told > 0.2) {
         w->told = t;
-        p->fn(p->ctx, __atomic_load_n(&w->done, __ATOMIC_RELAXED), w->plan.nbytes);
+        p->fn(p->ctx, __atomic_load_n(&w->done, __ATOMIC_RELAXED), w->plan->nbytes);
     }
     if (!last)
         omp_unset_lock(&w->telling);
@@ -250,15 +250,16 @@ static int write_chunks(struct writing *w, struct fail *f)
         }
         arena_release(&tmp);
     }
+    omp_pause_resource_all(omp_pause_soft);         /* or they turn round for some milliseconds, looking for work, while the disk is waited for */
     return failed(f) ? -1 : 0;
 }
 
 static int open_outputs(struct writing *w, struct fail *f)
 {
-    if (w->plan.nfiles > 1 && !w->journal.resumed && space_check(w->plan.out, w->plan.nbytes, f) != 0)
+    if (w->plan->nfiles > 1 && !w->journal.resumed && space_check(w->plan->out, w->plan->nbytes, f) != 0)
         return -1;
-    for (size_t i = 0; i < w->plan.nfiles; i++) {
-        const struct plan_file *p = &w->plan.file[i];
+    for (size_t i = 0; i < w->plan->nfiles; i++) {
+        const struct plan_file *p = &w->plan->file[i];
         if (w->file[i].finished)
             continue;
         if (output_open(&w->file[i].output, p->path, p->nbytes, !w->journal.resumed, &w->arena, f) != 0)
@@ -270,8 +271,8 @@ static int open_outputs(struct writing *w, struct fail *f)
 
 static int write_heads(struct writing *w, struct fail *f)
 {
-    for (size_t i = 0; i < w->plan.nfiles; i++) {
-        const struct plan_file *p = &w->plan.file[i];
+    for (size_t i = 0; i < w->plan->nfiles; i++) {
+        const struct plan_file *p = &w->plan->file[i];
         if (w->file[i].open && output_write(&w->file[i].output, p->head, p->head_nbytes, 0, f) != 0)
             return -1;
     }
@@ -284,7 +285,7 @@ static int write_extras(struct writing *w, struct fail *f)
 
     for (size_t i = 0; i < w->options->nextra && !failed(f); i++) {
         const struct plan_extra *x = &w->options->extra[i];
-        const char *path = path_join(&tmp, w->plan.out, x->name);
+        const char *path = path_join(&tmp, w->plan->out, x->name);
         if (make_dirs(path, f) == 0)
             file_write(path, x->bytes, x->n, f);
     }
@@ -295,7 +296,7 @@ static int write_extras(struct writing *w, struct fail *f)
 /* All files are safe on disk before the first gets its name. */
 static int sync_all(struct writing *w, struct fail *f)
 {
-    for (size_t i = 0; i < w->plan.nfiles && !w->in_place; i++)
+    for (size_t i = 0; i < w->plan->nfiles && !w->in_place; i++)
         if (w->file[i].open && fsync(w->file[i].output.fd)) {
             fail_errno(f, "cannot be synced");
             return fail_in(f, w->file[i].output.part);
@@ -305,7 +306,7 @@ static int sync_all(struct writing *w, struct fail *f)
 
 static int commit(struct writing *w, struct fail *f)
 {
-    for (size_t i = 0; i < w->plan.nfiles; i++) {
+    for (size_t i = 0; i < w->plan->nfiles; i++) {
         if (!w->file[i].open)
             continue;
         w->file[i].open = false;
@@ -332,7 +333,7 @@ static int write_all(struct writing *w, struct fail *f)
     if (write_extras(w, f) != 0 || commit(w, f) != 0)
         return -1;
     reach("done");
-    w->done = w->plan.nbytes;
+    w->done = w->plan->nbytes;
     tell_progress(w, true);
     return 0;
 }
@@ -347,18 +348,18 @@ static bool is_device(const char *path)
 
 static int make_directory(struct writing *w, struct fail *f)
 {
-    if (!w->plan.out_is_dir || path_is_dir(w->plan.out))
+    if (!w->plan->out_is_dir || path_is_dir(w->plan->out))
         return 0;
-    w->made_dir = mkdir(w->plan.out, 0777) == 0;
+    w->made_dir = mkdir(w->plan->out, 0777) == 0;
     if (w->made_dir)
         return 0;
     fail_errno(f, "the directory cannot be made");
-    return fail_in(f, w->plan.out);
+    return fail_in(f, w->plan->out);
 }
 
 static const char *journal_path(struct writing *w)
 {
-    const char *out = w->plan.out;
+    const char *out = w->plan->out;
     size_t n = strlen(out);
 
     while (n > 1 && out[n - 1] == '/')
@@ -374,39 +375,38 @@ static void clean_up(struct writing *w, const struct fail *f)
 
     if (failed(f) && (w->journal.all_written || !(nothing_yet || f->kind == FAIL_INPUT)))
         return;
-    for (size_t i = 0; i < w->plan.nfiles && w->file; i++)
+    for (size_t i = 0; i < w->plan->nfiles && w->file; i++)
         if (w->file[i].open)
             unlink(w->file[i].output.part);
     unlink(w->journal.path);
     if (failed(f) && w->made_dir)
-        rmdir(w->plan.out);
+        rmdir(w->plan->out);
 }
 
 static void end(struct writing *w, const struct fail *f)
 {
     if (w->started)
         clean_up(w, f);
-    for (size_t i = 0; i < w->plan.nfiles && w->file; i++)
+    for (size_t i = 0; i < w->plan->nfiles && w->file; i++)
         if (w->file[i].open)
             output_abandon(&w->file[i].output);
     if (w->journal.fd >= 0)
         close(w->journal.fd);
     omp_destroy_lock(&w->telling);
-    plan_release(&w->plan);
     arena_release(&w->arena);
 }
 
 static int write_planned(struct writing *w, struct fail *f)
 {
-    w->in_place = !w->plan.out_is_dir && is_device(w->plan.out);
-    w->file = arena_array(&w->arena, struct out_file, w->plan.nfiles);
-    w->chunks = chunks_cut(w->model, &w->plan, &w->arena);
+    w->in_place = !w->plan->out_is_dir && is_device(w->plan->out);
+    w->file = arena_array(&w->arena, struct out_file, w->plan->nfiles);
+    w->chunks = chunks_cut(w->model, w->plan, &w->arena);
     w->journal.nchunks = w->chunks.n;
     w->journal.path = journal_path(w);
     w->journal.digest = digest_all(w);
     if (w->in_place)
         return write_all(w, f);
-    if (journal_read(&w->journal, w->plan.out, &w->arena, f) != 0 || look_for_existing(w, f) != 0)
+    if (journal_read(&w->journal, w->plan->out, &w->arena, f) != 0 || look_for_existing(w, f) != 0)
         return -1;
     if (!w->journal.resumed && journal_start(&w->journal, f) != 0)
         return -1;
@@ -416,19 +416,15 @@ static int write_planned(struct writing *w, struct fail *f)
     return write_all(w, f);
 }
 
-int model_write(struct model *m, const struct write_options *options, struct write_result *result, struct fail *f)
+int model_write(struct model *m, const struct plan *plan, const struct write_options *options, struct write_result *result, struct fail *f)
 {
-    struct writing w = { .model = m, .options = options, .journal = { .fd = -1 } };
+    struct writing w = { .model = m, .plan = plan, .options = options, .journal = { .fd = -1 } };
     double began = seconds_now();
 
-    if (!m)
-        return -1;
     omp_init_lock(&w.telling);
-    int bad = options->format->plan(m, options->out, &options->plan, &w.plan, f);
-    if (bad == 0)
-        bad = write_planned(&w, f);
+    int bad = write_planned(&w, f);
     if (bad == 0 && result)
-        *result = (struct write_result){ .nbytes = w.plan.nbytes, .resumed_nbytes = w.resumed, .nfiles = w.plan.nfiles,
+        *result = (struct write_result){ .nbytes = w.plan->nbytes, .resumed_nbytes = w.resumed, .nfiles = w.plan->nfiles,
                                          .seconds = seconds_now() - began };
     end(&w, f);
     return bad;

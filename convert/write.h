@@ -1,4 +1,4 @@
-/* write.h - plan the files, copy rows, journal chunks: the only parallel loop of a conversion. */
+/* write.h - copy rows, journal chunks: the only parallel loop of a conversion. */
 #ifndef BANTAM_WRITE_H
 #define BANTAM_WRITE_H
 
@@ -11,9 +11,6 @@ struct progress {
 };
 
 struct write_options {
-    const char *out;                    /* file, or directory for safetensors */
-    const struct format *format;
-    struct plan_options plan;
     bool force;                         /* replace an existing OUT (atomically, at the end) */
     bool over_source;                   /* OUT may be a file of the model that is read: its own rewrite (edit.h) */
     const struct plan_extra *extra;     /* small files for an output directory: config.json, tokenizer.json ... */
@@ -34,7 +31,7 @@ struct write_result {
     double seconds;
 };
 
-/* Writes OUT.part (OUT-00001-of-0000N.gguf.part ... when split), with a journal OUT.part.journal of {chunk, XXH3 of its
+/* Writes the files of the model's plan, plan->out being OUT: OUT.part (OUT-00001-of-0000N.gguf.part ... when split), with a journal OUT.part.journal of {chunk, XXH3 of its
  * bytes}; syncs; renames; removes the journal. The journal starts with a digest of the plan, of the sources' sizes and
  * times and of `salt`: the same command again verifies and keeps the chunks it lists, another command starts anew. Bytes
  * do not depend on the number of threads. On failure only .part and journal remain (not even those after FAIL_INPUT, which
@@ -44,6 +41,6 @@ struct write_result {
  *
  * For tests, BANTAM_TEST_KILL=POINT:N in the environment raises SIGKILL at the N-th time (from 1) this process reaches
  * POINT: plan, chunk (written, not yet in the journal), journal (half a record), record, head, commit, rename, done. */
-int model_write(struct model *, const struct write_options *, struct write_result *, struct fail *);
+int model_write(struct model *, const struct plan *, const struct write_options *, struct write_result *, struct fail *);
 
 #endif

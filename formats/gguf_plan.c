@@ -15,16 +15,28 @@ static void put_string(struct buffer *b, const char *s, uint64_t n)
     put(b, s, n);
 }
 
+/* A vocabulary has some hundred thousand. */
+static void put_strings(struct buffer *b, const struct meta_string *s, uint64_t n)
+{
+    uint64_t nbytes = n * sizeof s->n;
+    char *to;
+
+    for (uint64_t i = 0; i < n; i++)
+        nbytes += s[i].n;
+    to = buffer_more(b, nbytes);
+    for (uint64_t i = 0; to && i < n; i++) {
+        memcpy(to, &s[i].n, sizeof s->n);
+        memcpy(to + sizeof s->n, s[i].s, s[i].n);
+        to += sizeof s->n + s[i].n;
+    }
+}
+
 static void put_array(struct buffer *b, const struct meta_array *a)
 {
     put_u32(b, a->type);
     put_u64(b, a->n);
     if (a->type == META_STRING)
-        for (uint64_t i = 0; i < a->n; i++) {
-            const struct meta_string *s = (const struct meta_string *)a->items + i;
-
-            put_string(b, s->s, s->n);
-        }
+        put_strings(b, a->items, a->n);
     else if (a->type == META_ARRAY)
         for (uint64_t i = 0; i < a->n; i++)
             put_array(b, (const struct meta_array *)a->items + i);
@@ -148,21 +160,18 @@ static uint64_t room_for(uint64_t bare, uint64_t alignment, const struct plan_op
     return wanted - bare - PADDING_KEY;
 }
 
-/* Only the first file carries general.alignment, so the others are read with the default. */
+/* A header is gone through twice: what it takes is known before its bytes, which then stay where they are put. Only the first file
+ * carries general.alignment, so the others are read with the default. */
 static void plan_one(const struct model *m, struct plan *p, unsigned no, uint64_t alignment, const struct plan_options *options)
 {
-    struct buffer b = { .arena = &p->arena };
+    struct buffer bare = {0}, b;
     struct plan_file *file = &p->file[no];
-    uint64_t nbytes, ntensors = lay_out(m, p, no, alignment, &nbytes);
+    uint64_t room, nbytes, ntensors = lay_out(m, p, no, alignment, &nbytes);
 
-    put_header(&b, m, p, no, ntensors, NO_KEY);
-    if (no == 0) {
-        uint64_t room = room_for(b.n, alignment, options);
-
-        b.n = room == NO_KEY ? b.n : 0;
-        if (room != NO_KEY)
-            put_header(&b, m, p, no, ntensors, room);
-    }
+    put_header(&bare, m, p, no, ntensors, NO_KEY);
+    room = no == 0 ? room_for(bare.n, alignment, options) : NO_KEY;
+    b = buffer_of(&p->arena, round_up(bare.n + (room == NO_KEY ? 0 : PADDING_KEY + room), alignment));
+    put_header(&b, m, p, no, ntensors, room);
     put_zeros(&b, round_up(b.n, alignment) - b.n);
     for (size_t i = 0; i < m->ntensors; i++)
         if (p->tensor[i].file == no)

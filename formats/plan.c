@@ -12,22 +12,33 @@ void plan_release(struct plan *p)
     *p = (struct plan){0};
 }
 
-static char *room(struct buffer *b, size_t n)
+struct buffer buffer_of(struct arena *a, size_t n)
 {
-    b->bytes = arena_grow(b->arena, b->bytes, &b->cap, b->n + n, 1);
+    return (struct buffer){ .arena = a, .bytes = arena_raw(a, n), .cap = n };
+}
+
+char *buffer_more(struct buffer *b, size_t n)
+{
+    if (b->arena)
+        b->bytes = arena_grow(b->arena, b->bytes, &b->cap, b->n + n, 1);
     b->n += n;
-    return b->bytes + b->n - n;
+    return b->arena ? b->bytes + b->n - n : NULL;
 }
 
 void put(struct buffer *b, const void *bytes, size_t n)
 {
-    if (n)
-        memcpy(room(b, n), bytes, n);
+    char *to = buffer_more(b, n);
+
+    if (to && n)
+        memcpy(to, bytes, n);
 }
 
 void put_zeros(struct buffer *b, size_t n)
 {
-    memset(room(b, n), 0, n);
+    char *to = buffer_more(b, n);
+
+    if (to)
+        memset(to, 0, n);
 }
 
 void put_u32(struct buffer *b, uint32_t u)

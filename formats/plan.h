@@ -5,11 +5,13 @@
 #include "formats/model.h"
 
 struct buffer {
-    struct arena *arena;        /* the only member to set */
+    struct arena *arena;        /* the only member to set; NULL: nothing is kept, n counts */
     char *bytes;
     size_t n, cap;
 };
 
+struct buffer buffer_of(struct arena *, size_t n);      /* empty, with room for n bytes: up to these it is not moved */
+char *buffer_more(struct buffer *, size_t n);              /* n bytes more, the caller's to fill; NULL where nothing is kept */
 void put(struct buffer *, const void *bytes, size_t n);
 void put_zeros(struct buffer *, size_t n);
 void put_u32(struct buffer *, uint32_t);

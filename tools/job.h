@@ -32,7 +32,7 @@ struct job {
     const struct meta *unpruned;        /* the keys, and the tensors' names, before layers were pruned; NULL: none were */
     const char *const *before;
     struct plan_options split;
-    struct plan plan;                   /* what a dry run shows; made again by model_write */
+    struct plan plan;                   /* what a dry run shows */
     struct arena arena;
 };
 

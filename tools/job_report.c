@@ -302,8 +302,7 @@ int job_write(struct job *j, struct fail *f)
     struct meter meter;
     struct write_result result = {0};
     struct write_options options = {
-        .out = j->args->out, .format = j->sink, .plan = j->split, .salt = j->imatrix ? j->imatrix->digest : 0,
-        .force = j->args->force,
+        .salt = j->imatrix ? j->imatrix->digest : 0, .force = j->args->force,
         .extra = j->extra, .nextra = j->nextra, .progress = { meter_bytes, &meter }
     };
     bool carries = !j->args->no_license_files && strcmp(j->sink->name, "gguf") == 0;
@@ -312,7 +311,7 @@ int job_write(struct job *j, struct fail *f)
     if (carries && carry_files(&j->license, j->source_dir, j->args->out, j->args->force, true, &j->carried, &j->arena, f))
         return -1;
     meter_start(&meter, j->args, "writing");
-    bad = model_write(j->model, &options, &result, f);
+    bad = model_write(j->model, &j->plan, &options, &result, f);
     meter_end(&meter);
     if (!bad && carries)
         bad = carry_files(&j->license, j->source_dir, j->args->out, j->args->force, false, &j->carried, &j->arena, f);

@@ -72,13 +72,21 @@ static struct model *toy_model(const char *broken, uint64_t at)
     return model_quantize(&m->base, recipe_named("q8_0"), choice, NULL, &f);
 }
 
-static int write_toy(struct model *m, uint64_t split, bool force, struct write_result *r, struct fail *f)
+static int write_planned(struct model *m, uint64_t split, const struct write_options *o, struct write_result *r, struct fail *f)
 {
-    struct write_options o = { .out = out, .format = &toy_format, .plan.split_nbytes = split, .force = force };
-    int bad = model_write(m, &o, r, f);
+    struct plan p = {0};
+    int bad = toy_format.plan(m, out, &(struct plan_options){ .split_nbytes = split }, &p, f) || model_write(m, &p, o, r, f);
 
+    plan_release(&p);
     model_close(m);
     return bad;
+}
+
+static int write_toy(struct model *m, uint64_t split, bool force, struct write_result *r, struct fail *f)
+{
+    const struct write_options o = { .force = force };
+
+    return write_planned(m, split, &o, r, f);
 }
 
 /* What the child of run_child() is: LLVM's OpenMP does not survive fork(), so it is this program anew, running this one. */
@@ -300,10 +308,7 @@ TEST(write_starts_anew_for_another_command)
 
     in_fresh_folder();
     CHECK(WIFSIGNALED(run_child("head:1", SPLIT, false, NULL)));
-    struct model *m = toy_model(NULL, 0);
-    struct write_options o = { .out = out, .format = &toy_format, .plan.split_nbytes = SPLIT, .salt = 1 };
-    CHECK(model_write(m, &o, &r, &f) == 0);
-    model_close(m);
+    CHECK(write_planned(toy_model(NULL, 0), SPLIT, &(struct write_options){ .salt = 1 }, &r, &f) == 0);
     CHECK_U64(r.resumed_nbytes, 0);
     CHECK(as_expected(SPLIT));
     CHECK_U64(leave_folder(), SPLIT_FILES);
