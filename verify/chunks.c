@@ -1,6 +1,10 @@
 /* chunks.c - text to chunks. */
 #include "verify/chunks.h"
 
+#include "formats/file.h"
+
+enum { BATCH = 2048, MICRO_BATCH = 512, LEAST_COUNTED = 16 };  /* tokens, of llama-imatrix */
+
 static int too_short(size_t ntokens, size_t context, struct fail *f)
 {
     fail(f, FAIL_INPUT, "the text is too short: %zu tokens, where two contexts of %zu are needed", ntokens, context);
@@ -32,4 +36,16 @@ int chunks_read(struct chunks *c, const struct vocab *v, const char *text, size_
     for (size_t k = 0; k < c->n && v->add_bos && v->bos >= 0; k++)
         c->token[k * c->context] = v->bos;
     return 0;
+}
+
+/* A micro-batch takes as many tokens of each of the chunks in a batch. What remains of them is the last one:
+ *
+ *     3 chunks of 512 tokens      170 + 170 + 170     170 + 170 + 170     170 + 170 + 170     2 + 2 + 2: not counted
+ */
+size_t chunk_counted(size_t context, size_t n, size_t k)
+{
+    size_t beside = max_u64(1, BATCH / context), first = k / beside * beside, chunks = min_u64(beside, n - first);
+    size_t each = max_u64(1, MICRO_BATCH / chunks), last = ((context - 1) % BATCH + 1) % each;
+
+    return last * chunks < LEAST_COUNTED ? context - last : context;
 }

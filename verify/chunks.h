@@ -23,4 +23,9 @@ struct chunks {
 int chunks_read(struct chunks *, const struct vocab *, const char *text, size_t nbytes, const struct chunk_options *,
                 struct arena *a, struct fail *);
 
+/* How many tokens of chunk k of n chunks, its first ones, llama-imatrix counts for tensors without experts: it cuts chunks that it runs
+ * side by side into micro-batches and leaves out those of less than 16 tokens, in which the last tokens of chunks may come to lie. Source:
+ * llama.cpp tools/imatrix/imatrix.cpp (compute_imatrix, collect_imatrix), src/llama-batch.cpp (split_equal), with its default sizes. */
+size_t chunk_counted(size_t context, size_t n, size_t k);
+
 #endif

@@ -15,6 +15,8 @@ struct collecting {
     char digest[DIGEST_TEXT];
     const char *mismatch;       /* a tensor that was observed with two shapes */
     uint64_t done, total;       /* tokens times layers, of this run */
+    size_t round, first;        /* tokens in a round; the first of those that are observed next */
+    bool in_output;
 };
 
 static void digest(struct collecting *c)
@@ -33,15 +35,34 @@ static void digest(struct collecting *c)
 
 /* ---- rounds ---- */
 
+/* Tokens of chunks, as many of each as llama-imatrix counts. Where it is to go on until experts have seen enough there is no such thing. */
+static void add_counted(const struct collecting *c, struct sums_entry *e, const float *x, size_t n)
+{
+    size_t context = c->chunks.context;
+
+    for (size_t i = 0, some; i < n; i += some) {
+        size_t chunk = c->sums->chunks + (c->first + i) / context, at = (c->first + i) % context;
+        size_t counted = c->options->least ? context : chunk_counted(context, c->chunks.n, chunk);
+
+        some = min_u64(context - at, n - i);
+        if (at < counted)
+            sums_add(e, 0, x + i * e->columns, min_u64(some, counted - at));
+    }
+}
+
 static void observe(void *ctx, const struct tensor *t, size_t expert, const float *x, size_t n)
 {
     struct collecting *c = ctx;
     struct sums_entry *e = sums_entry(c->sums, t->name, t->rank > 2 ? t->shape[0] : 1, tensor_row(t));
 
-    if (e)
+    if (!e)
+        c->mismatch = t->name;
+    else if (t->rank > 2)
         sums_add(e, expert, x, n);
     else
-        c->mismatch = t->name;
+        add_counted(c, e, x, n);
+    if (c->in_output)
+        c->first += n;
 }
 
 static void advance(void *ctx, size_t tokens)
@@ -49,6 +70,7 @@ static void advance(void *ctx, size_t tokens)
     struct collecting *c = ctx;
 
     c->done += tokens;
+    c->first = (c->first + tokens) % c->round;
     if (c->options->progress)
         c->options->progress(c->options->ctx, "layers", c->done, c->total);
 }
@@ -87,14 +109,17 @@ static size_t next_round(const struct collecting *c)
     return until - done < some ? until - done : some;
 }
 
-static int pass(struct collecting *c, struct stream *s, size_t ntokens, struct fail *f)
+static int pass(struct collecting *c, struct stream *s, struct fail *f)
 {
     int bad = stream_embed(s, f);
 
+    c->first = 0;
     for (size_t i = 0; i < stream_layers(s) && !bad; i++)
         bad = stream_layer(s, i, f);
+    c->in_output = true;
     if (c->options->process_output && !bad)
-        bad = stream_observe_output(s, 0, ntokens, f);
+        bad = stream_observe_output(s, 0, c->round, f);
+    c->in_output = false;
     if (c->mismatch && !bad)
         bad = fail(f, FAIL_INPUT, "tensor '%s' is used with two shapes", c->mismatch);
     return bad ? bad : sums_check(c->sums, f);
@@ -107,7 +132,7 @@ static int save(const struct collecting *c, struct fail *f)
 
 static int run_round(struct collecting *c, size_t nchunks, struct fail *f)
 {
-    struct stream_options options = { .observe = observe, .progress = advance, .ctx = c };
+    struct stream_options options = { .observe = observe, .progress = advance, .ctx = c, .half_cache = true };
     size_t context = c->chunks.context, expected = chunks_expected(c), done = c->sums->chunks;
     struct stream *s = stream_open(c->model, c->chunks.token + done * context, nchunks, context, &options, f);
     int bad;
@@ -115,8 +140,9 @@ static int run_round(struct collecting *c, size_t nchunks, struct fail *f)
     if (!s)
         return -1;
     expected = expected < done + nchunks ? done + nchunks : expected;
+    c->round = nchunks * context;
     c->total = c->done + (expected - done) * context * stream_layers(s);
-    bad = pass(c, s, nchunks * context, f);
+    bad = pass(c, s, f);
     stream_close(s);
     if (bad)
         return -1;

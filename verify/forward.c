@@ -126,6 +126,10 @@ static int attention_block(struct stream *s, const struct layer *l, float *x, st
     inner.from = from;
     op_rope(s->block.rope, table ? table + from * s->rope.rot : NULL, s->rope.rot, some, q, m, a->heads, a->key);
     op_rope(s->block.rope, table, s->rope.rot, period, k, n, a->kv_heads, a->key);
+    if (s->options.half_cache) {
+        op_halve(k, n * s->length[KEY]);
+        op_halve(v, n * s->length[VALUE]);
+    }
     if (temperature)
         op_scale(q, m, s->length[QUERY], temperature + from, some);
     if (g.tree)

@@ -39,6 +39,7 @@ struct stream_options {
     int (*passed)(void *ctx, const float *x, struct fail *f);
     void *ctx;
     bool fast;              /* products with bfloat16 and quantized weights through the CPU's bfloat16 units, if it has them: units.h */
+    bool half_cache;        /* keys and values are rounded to half precision, as llama.cpp's cache holds them */
     struct workspace *space;                /* NULL: its own, released after each call */
     const struct tree *tree;                /* of each chunk: its tokens are not one sequence but a tree of them, tree[k].n of `context`; NULL: sequences */
     size_t before;          /* steps that groups of the states may have behind them already: streams that had the same place */

@@ -22,6 +22,7 @@ enum {
     QUERIES = 128,              /* queries of one head that share a block of scores */
     ROWS_AT_ONCE = 16,          /* tokens a thread takes at a time in the loops over rows */
     FLOATS_AT_ONCE = 1 << 14,
+    HALVED = 2048,              /* floats at a time to half precision and back */
     BLAS_BUFFER = 136 << 20,    /* address space of a thread in OpenBLAS, with its stack */
 };
 
@@ -319,6 +320,23 @@ void op_clamp(float *x, size_t n, float limit)
 #pragma omp parallel for
     for (size_t i = 0; i < n; i++)
         x[i] = x[i] > limit ? limit : x[i] < -limit ? -limit : x[i];
+}
+
+void op_halve(float *x, size_t n)
+{
+    const struct qtype *half = qtype_named("F16");
+
+#pragma omp parallel for
+    for (size_t i = 0; i < n; i += HALVED) {
+        size_t some = n - i < HALVED ? n - i : HALVED;
+        uint16_t narrow[HALVED];
+        float back[HALVED];
+
+        half->encode(x + i, NULL, narrow, 1, some);
+        half->decode(narrow, back, some);
+        for (size_t k = 0; k < some; k++)
+            x[i + k] = isfinite(back[k]) ? back[k] : x[i + k];
+    }
 }
 
 void op_sigmoid(float *x, size_t n)

@@ -51,6 +51,9 @@ void op_gather(const float *from, const int32_t *row, size_t n, size_t width, fl
 /* to[row[i]] += by[i] * y[i], for n rows of `width`; no row twice; `row` NULL: row i. In parallel. */
 void op_add_scaled(float *to, const int32_t *row, const float *by, const float *y, size_t n, size_t width);
 
+/* Every number to the nearest of half precision, unless that is beyond its range. In parallel. */
+void op_halve(float *x, size_t n);
+
 /* Every number into [-limit, limit]. In parallel. */
 void op_clamp(float *x, size_t n, float limit);
 

@@ -4,6 +4,7 @@
 
 #include "tests/unit/test.h"
 #include "tests/unit/tiny.h"
+#include "verify/chunks.h"
 #include "verify/forward.h"
 
 #include <math.h>
@@ -194,6 +195,26 @@ TEST(sums_figures_of_simple_columns)
     g = sums_figures(&s, e);
     CHECK(g.columns == 0 && g.min == 0 && g.sum == 0 && g.entropy == 0);
     sums_release(&s);
+}
+
+/* What llama-imatrix of October 2026 counted of a model of the llama family, with its default batches. */
+TEST(tokens_are_counted_as_llama_imatrix_counts_them)
+{
+    static const struct { size_t context, n, total; } rows[] = {
+        { 512, 2, 1024 },   { 512, 3, 1530 },   { 512, 4, 2048 },   { 512, 7, 3578 },   { 256, 6, 1530 },   { 256, 7, 1792 },
+        { 513, 6, 3060 },   { 514, 3, 1530 },   { 515, 7, 3572 },   { 520, 4, 2072 },   { 1025, 3, 3072 },  { 2049, 3, 6144 },
+        { 8, 257, 2048 },   { 16, 129, 2064 },  { 1, 4000, 4000 },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t total = 0;
+        for (size_t k = 0; k < rows[i].n; k++)
+            total += chunk_counted(rows[i].context, rows[i].n, k);
+        if (total != rows[i].total)
+            test_failed(__FILE__, __LINE__, "%zu chunks of %zu: %zu tokens, expected %zu", rows[i].n, rows[i].context, total,
+                        rows[i].total);
+    }
+    CHECK(chunk_counted(512, 7, 3) == 512 && chunk_counted(512, 7, 4) == 510 && chunk_counted(512, 7, 6) == 510);
 }
 
 /* ---- the state of a run ---- */

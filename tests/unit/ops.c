@@ -217,3 +217,17 @@ TEST(attention_with_slopes_and_cap)
     CHECK(out[0] == 1);
     CHECK(fabs((double)out[1] - far / (far + near)) < 1e-6);
 }
+
+/* Ties go to the even half; what no half can hold stays as it is. */
+TEST(halves_and_back)
+{
+    enum { N = 5000 };
+    float *x = malloc(N * sizeof *x);
+
+    for (int i = 0; i < N; i++)
+        x[i] = 1 + 0x1p-11f;
+    x[1] = 1 + 0x1.8p-10f, x[2] = -0x1p-25f, x[3] = 70000, x[N - 1] = 0x1.004p-3f;
+    op_halve(x, N);
+    CHECK(x[0] == 1 && x[1] == 1 + 0x1p-9f && x[2] == 0 && x[3] == 70000 && x[4500] == 1 && x[N - 1] == 0x1.004p-3f);
+    free(x);
+}
