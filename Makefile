@@ -12,7 +12,7 @@ FLAGS_avx512 := -mavx2 -mf16c -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefe
 
 # Debian package behind each pkg-config name: see docs/dependencies.md.
 LIBS     := libcjson:libcjson-dev zlib:zlib1g-dev libxxhash:libxxhash-dev libpcre2-8:libpcre2-dev \
-            libutf8proc:libutf8proc-dev openblas:libopenblas-dev yaml-0.1:libyaml-dev libcrypto:libssl-dev
+            libutf8proc:libutf8proc-dev yaml-0.1:libyaml-dev libcrypto:libssl-dev
 PKGS     := $(foreach l,$(LIBS),$(firstword $(subst :, ,$(l))))
 NEED_LIBS := $(if $(filter clean help,$(MAKECMDGOALS)),,yes)
 ifeq ($(NEED_LIBS),yes)

@@ -2,10 +2,12 @@
 #include "formats/usage.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 double seconds_now(void)
 {
@@ -21,6 +23,23 @@ uint64_t peak_nbytes(void)
 
     getrusage(RUSAGE_SELF, &u);
     return (uint64_t)u.ru_maxrss * 1024;
+}
+
+uint64_t address_space_left(void)
+{
+    struct rlimit limit;
+    unsigned long pages = 0;
+    FILE *file;
+
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return UINT64_MAX;
+    if ((file = fopen("/proc/self/statm", "r"))) {
+        if (fscanf(file, "%lu", &pages) != 1)
+            pages = 0;
+        fclose(file);
+    }
+    uint64_t taken = pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    return limit.rlim_cur > taken ? limit.rlim_cur - taken : 0;
 }
 
 void reach(const char *point)

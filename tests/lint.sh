@@ -45,7 +45,7 @@ verdict shellcheck shellcheck -x tests/*.sh tests/bench/*.sh .ci/run
 mapfile -t sources < <(ls quant/*.c formats/*.c tokenizer/*.c convert/*.c convert/arch/*.c verify/*.c tools/*.c)
 mapfile -t kernels < <(ls quant/types/*.c)
 flags=(-I. -DISA=base '-DBANTAM_VERSION="lint"')
-mapfile -t libraries < <(pkg-config --cflags libcjson libxxhash libpcre2-8 libutf8proc openblas zlib yaml-0.1 | tr ' ' '\n' | grep .)
+mapfile -t libraries < <(pkg-config --cflags libcjson libxxhash libpcre2-8 libutf8proc zlib yaml-0.1 | tr ' ' '\n' | grep .)
 cpp() {
     cppcheck -q -j2 --std=c11 --inline-suppr --enable=warning,performance,portability --suppressions-list=tests/cppcheck.txt \
         "${flags[@]}" "-DcJSON_ArrayForEach(e,a)=while((e=(a)))" "$@" 2>&1

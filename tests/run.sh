@@ -12,7 +12,7 @@ BUILD=${BUILD:-build/gcc}
 bantam=$root/${BANTAM:-bantam}
 shared=${BANTAM_SHARED:-$root/../shared}
 [ -d "$shared/ref" ] || shared=
-export root bantam shared LC_ALL=C.UTF-8 BANTAM_SHARED=$shared OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=passive BANTAM_GOLDEN=$root/tests/golden
+export root bantam shared LC_ALL=C.UTF-8 BANTAM_SHARED=$shared OMP_WAIT_POLICY=passive BANTAM_GOLDEN=$root/tests/golden
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export HF_HOME=$work/no-cache         # what lies in the cache of whoever runs the tests changes nothing

@@ -1,14 +1,14 @@
 /* bantam.c - main(): the command table, what all commands share, and failure kind -> exit status. */
+#include "formats/file.h"
+#include "formats/usage.h"
 #include "tools/commands.h"
 #include "tools/report.h"
-#include "verify/ops.h"
 
 #include <malloc.h>
 #include <omp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 const struct command *const commands[] = {
@@ -54,8 +54,7 @@ static int tell(const struct fail *f)
     return status[f->kind];
 }
 
-/* exit() would run the destructors of libraries, and OpenBLAS's waits for threads that wait for memory for ever when
- * `ulimit -v` leaves too little. libgomp calls exit() when it gets no thread at all: that is no answer of ours. */
+/* libgomp calls exit(1) when it gets no thread: that is no answer of ours. What exit() would tidy up the kernel does as well. */
 static bool answered;
 
 static void leave(int status, void *unused)
@@ -72,23 +71,18 @@ static void leave_at_once(void)
 #endif
 }
 
-/* OpenBLAS and malloc reserve address space for every core. Under a limit (`ulimit -v`) they are told to make do with less, which
- * OpenBLAS hears only when it is loaded. Without a new start things go on as they are. */
-static void spare_address_space(char **argv)
+/* As many threads as were asked for (0: as there are cores), but no more than have room for their stacks and what they work on. malloc
+ * reserves address space for every thread, too: under a limit (`ulimit -v`) it makes do with less. */
+static void start_threads(uint64_t wanted)
 {
-    static const char name[] = "OPENBLAS_NUM_THREADS";
-    const char *set = getenv(name);
-    struct rlimit limit;
+    enum { THREAD_NBYTES = 64 << 20, MOST_THREADS = 1024 };
+    uint64_t left = address_space_left(), n = wanted ? min_u64(wanted, MOST_THREADS) : (uint64_t)omp_get_max_threads();
 
-    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-        return;
 #ifdef M_ARENA_MAX
-    mallopt(M_ARENA_MAX, 1);
+    if (left != UINT64_MAX)
+        mallopt(M_ARENA_MAX, 1);
 #endif
-    if (!set || strcmp(set, "1") != 0) {
-        setenv(name, "1", 1);
-        execv("/proc/self/exe", argv);
-    }
+    omp_set_num_threads((int)max_u64(1, min_u64(n, left / THREAD_NBYTES)));
 }
 
 int main(int argc, char **argv)
@@ -98,8 +92,6 @@ int main(int argc, char **argv)
     const struct command *c;
     int status = 0;
 
-    spare_address_space(argv);
-    ops_alone();
     catch_signals();
     leave_at_once();
     if (args_parse(&args, argc, argv, &c, &f)) {
@@ -110,8 +102,7 @@ int main(int argc, char **argv)
         args_print_usage(argc < 2 ? stderr : stdout, c);
         status = argc < 2 ? 2 : 0;
     } else {
-        if (args.threads)
-            omp_set_num_threads((int)(args.threads < 1024 ? args.threads : 1024));
+        start_threads(args.threads);
         if (c->run(&args, &f))
             status = tell(&f);
     }

@@ -2,7 +2,7 @@
  *
  * Source: llama.cpp tools/imatrix/imatrix.cpp. All tokens of all chunks count; the products of all layers are observed, and
  * that of the output only on demand. The text is taken in rounds of some thousand tokens, each of which passes the network
- * layer by layer, so that memory holds a round's hidden states and a slab of one weight. A run
+ * layer by layer, so that memory holds a round's hidden states and some rows of one weight. A run
  * that was stopped goes on with the round it was in, and ends with the same bytes. */
 #ifndef BANTAM_COLLECT_H
 #define BANTAM_COLLECT_H

@@ -54,10 +54,8 @@ struct encoder *encoder_open(struct model *m, size_t longest, struct fail *f)
     e->s.model = m;
     e->s.context = e->s.longest = longest;
     e->s.space = &e->s.own_space;
-    e->s.slab_nbytes = SLAB_NBYTES;
     e->s.encoder = true;
     e->pooling = pooling == 0 ? POOLING_MEAN : (enum pooling)pooling;
-    ops_init();
     if (pooling > POOLING_LAST)
         fail(f, FAIL_INPUT, "pooling of type %" PRIu64 " is not known", pooling);
     else if (longest < 1 || longest > MAX_LENGTH)

@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum {
-    TRIAL_ROWS = 4 * OPS_PANEL,
+    TRIAL_ROWS = 2048,
     TRIAL_TOKENS = 1024,
 };
 
@@ -104,10 +104,10 @@ static double logits_seconds(const struct costs *c, const struct stream *s, size
            (double)n * (double)s->vocabulary * 1.5e-8 / omp_get_max_threads();
 }
 
-/* Of packed tokens, or of decoded rows where OpenBLAS multiplies. */
+/* Of packed tokens. */
 static uint64_t product_nbytes(const struct stream *s, uint64_t tokens, uint64_t width)
 {
-    return units_f32() ? tokens * width * (s->options.fast ? 2 : sizeof(float)) : s->slab_nbytes;
+    return tokens * width * (s->options.fast ? 2 : sizeof(float));
 }
 
 static int add_model(struct forecast *g, struct stream *s, const struct score_input *in, const struct budget *b, bool several, struct fail *f)
@@ -208,11 +208,11 @@ static int add_asked(struct forecast *g, const struct choices *c, size_t model, 
     if (!bad && (bad = calibrate(&costs, s, f)) == 0) {
         size_t row = s->vocabulary * sizeof(float), batch = b->logits / row;
         double rounds = (double)c->sizes->nrounds;
-        uint64_t work = c->sizes->group * c->sizes->token_nbytes + s->slab_nbytes, logits;
+        uint64_t work = c->sizes->group * c->sizes->token_nbytes + product_nbytes(s, c->sizes->group, s->length[HIDDEN]), logits;
         batch = batch < 1 ? 1 : batch;
         batch = (double)batch > wanted / rounds ? (size_t)ceil(wanted / rounds) : batch;
         g->seconds += layers_seconds(&costs, s, (double)c->tokens, (double)c->packs->n, seen) + logits_seconds(&costs, s, (size_t)wanted, batch);
-        logits = batch * row + s->slab_nbytes;
+        logits = batch * row + product_nbytes(s, batch, s->length[WIDTH]);
         g->memory_nbytes = g->memory_nbytes > work ? g->memory_nbytes : work;
         g->memory_nbytes = g->memory_nbytes > logits ? g->memory_nbytes : logits;
     }

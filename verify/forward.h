@@ -1,11 +1,10 @@
 /* forward.h - the forward pass, layer by layer, over rows of any encoding.
  *
  * A stream takes the hidden states (states.h) of all tokens of all chunks through one canonical model; stream_layer() takes them one
- * layer further. Two streams of two models advance in step, so memory holds a slab of one weight, the hidden states and
+ * layer further. Two streams of two models advance in step, so memory holds some rows of one weight, the hidden states and
  * the temporaries of a group of chunks (GROUP_* in stream.h), never a model. A group passes through a whole layer before
  * the next one starts; its some 2000 tokens share each decoded weight, which costs a few per cent of the product.
- * Products: the CPU's own units (product.h), or single-threaded OpenBLAS calls on tiles of fixed shape (ops.h): figures do not depend
- * on the number of threads.
+ * Products are made by the CPU's own units (product.h); figures do not depend on the number of threads.
  *
  * Semantics are those of transformers in float32. The attention window is {arch}.attention.sliding_window where a model
  * has that key: a token sees itself and the window - 1 tokens before it. convert_hf_to_gguf.py does not write it for
@@ -23,7 +22,7 @@ struct tree;
 struct workspace {
     struct arena input;     /* states that were read from a file */
     struct arena work;      /* temporaries of a group */
-    struct arena slab;      /* decoded or packed numbers of one product */
+    struct arena packed;    /* inputs of one product */
 };
 
 void workspace_release(struct workspace *);

@@ -3,99 +3,23 @@
 
 #include "formats/arena.h"
 #include "formats/file.h"
+#include "verify/matmul.h"
 #include "verify/vector.h"
 
 #include <assert.h>
-#include <cblas.h>
 #include <math.h>
-#include <omp.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
-/* Not in every cblas.h; the second exists where OpenBLAS has threads of its own. */
-void openblas_set_num_threads(int);
-int blas_thread_shutdown_(void) __attribute__((weak));
 
 enum {
     QUERIES = 128,              /* queries of one head that share a block of scores */
     ROWS_AT_ONCE = 16,          /* tokens a thread takes at a time in the loops over rows */
     FLOATS_AT_ONCE = 1 << 14,
     HALVED = 2048,              /* floats at a time to half precision and back */
-    BLAS_BUFFER = 136 << 20,    /* address space of a thread in OpenBLAS, with its stack */
 };
 
 static size_t pieces(size_t n, size_t of)
 {
     return n / of + (n % of != 0);
-}
-
-/* What `ulimit -v` leaves to this process; SIZE_MAX: no limit. */
-static size_t address_space_left(void)
-{
-    struct rlimit limit;
-    unsigned long pages = 0;
-    FILE *file;
-
-    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-        return SIZE_MAX;
-    if ((file = fopen("/proc/self/statm", "r"))) {
-        if (fscanf(file, "%lu", &pages) != 1)
-            pages = 0;
-        fclose(file);
-    }
-    size_t taken = pages * (size_t)sysconf(_SC_PAGESIZE);
-    return limit.rlim_cur > taken ? limit.rlim_cur - taken : 0;
-}
-
-void ops_alone(void)
-{
-    static bool done;
-
-    if (done)
-        return;
-    done = true;
-    openblas_set_num_threads(1);        /* built with OpenMP it sets its number for everybody */
-    if (blas_thread_shutdown_)
-        blas_thread_shutdown_();
-}
-
-/* Each thread that multiplies costs OpenBLAS a buffer, for which it waits for ever if there is none. */
-void ops_init(void)
-{
-    static bool done;
-    int threads = omp_get_max_threads();
-    size_t left = address_space_left();
-
-    if (done)
-        return;
-    done = true;
-    ops_alone();
-    if (left < 2 * BLAS_BUFFER)
-        arena_exhausted(2 * BLAS_BUFFER - left);
-    omp_set_num_threads((int)min_u64((size_t)threads, left / (2 * BLAS_BUFFER)));
-}
-
-/* c (m x n) = scale * a (m x k) * b^T (n x k), rows ld* apart. */
-static void multiply_transposed(size_t m, size_t n, size_t k, float scale, const float *a, size_t lda, const float *b,
-                                size_t ldb, float *c, size_t ldc)
-{
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)m, (blasint)n, (blasint)k, scale, a, (blasint)lda, b,
-                (blasint)ldb, 0, c, (blasint)ldc);
-}
-
-void op_product(const float *x, size_t n, size_t width, const float *w, size_t rows, float *y, size_t stride)
-{
-    size_t panels = pieces(rows, OPS_PANEL), tiles = pieces(n, OPS_TILE);
-
-#pragma omp parallel for collapse(2) schedule(dynamic)
-    for (size_t p = 0; p < panels; p++)
-        for (size_t t = 0; t < tiles; t++) {
-            size_t r = p * OPS_PANEL, i = t * OPS_TILE;
-            multiply_transposed(min_u64(n - i, OPS_TILE), min_u64(rows - r, OPS_PANEL), width, 1, x + i * width, width,
-                                w + r * width, width, y + i * stride + r, stride);
-        }
 }
 
 void op_norm(enum norm_kind kind, const float *x, size_t n, size_t width, const float *gain, const float *bias, float eps,
@@ -231,14 +155,14 @@ const float *op_alibi_slopes(size_t heads, struct arena *a)
  *   query 1      0  x  x  x  x  x  0  0  0               after it or outside its window, gets weight 0
  */
 static void attend(const struct attention *a, float slope, const float *q, const float *k, const float *v, size_t first, size_t n,
-                   float *scores, float *out)
+                   float *scores, float *out, struct arena *room)
 {
     size_t low = a->window && first + 1 > a->window ? first + 1 - a->window : 0, end = first + n, wide = end - low;
     size_t q_stride = a->heads * a->key, k_stride = a->kv_heads * a->key;
     size_t v_stride = a->kv_heads * a->value, out_stride = a->heads * a->value;
 
-    multiply_transposed(n, wide, a->key, a->scale, q + (first - a->from) * q_stride, q_stride, k + low * k_stride, k_stride, scores,
-                        wide);
+    matmul_rows((struct matrix){ q + (first - a->from) * q_stride, n, a->key, q_stride },
+                (struct matrix){ k + low * k_stride, wide, a->key, k_stride }, a->scale, scores, wide, room);
     if (a->softcap > 0)
         op_softcap(scores, n * wide, a->softcap);
     for (size_t i = 0; i < n; i++) {
@@ -250,8 +174,8 @@ static void attend(const struct attention *a, float slope, const float *q, const
         op_softmax(row + from, upto - from);
         memset(row + upto, 0, (wide - upto) * sizeof *row);
     }
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)n, (blasint)a->value, (blasint)wide, 1, scores,
-                (blasint)wide, v + low * v_stride, (blasint)v_stride, 0, out + (first - a->from) * out_stride, (blasint)out_stride);
+    matmul_columns((struct matrix){ scores, n, wide, wide }, (struct matrix){ v + low * v_stride, wide, a->value, v_stride },
+                   out + (first - a->from) * out_stride, out_stride, room);
 }
 
 /* ---- mixtures of experts ---- */
@@ -354,7 +278,7 @@ void op_attention(const struct attention *a, const float *q, const float *k, con
     assert(n % a->context == 0 && a->from < a->context && a->heads % a->kv_heads == 0);
 #pragma omp parallel
     {
-        struct arena tmp = {0};
+        struct arena tmp = {0}, room = {0};
         float *scores = arena_raw(&tmp, min_u64(a->context, QUERIES) * a->context * sizeof *scores);
 #pragma omp for collapse(3) schedule(dynamic)
         for (size_t s = 0; s < sequences; s++)
@@ -363,8 +287,9 @@ void op_attention(const struct attention *a, const float *q, const float *k, con
                     size_t at = s * a->context, first = (b - 1) * QUERIES + a->from, to = s * queries;
                     attend(a, a->slope ? a->slope[h] : 0, q + (to * a->heads + h) * a->key, k + (at * a->kv_heads + h / group) * a->key,
                            v + (at * a->kv_heads + h / group) * a->value, first, min_u64(a->context - first, QUERIES),
-                           scores, out + (to * a->heads + h) * a->value);
+                           scores, out + (to * a->heads + h) * a->value, &room);
                 }
+        arena_release(&room);
         arena_release(&tmp);
     }
 }

@@ -2,7 +2,7 @@
  *
  * Matrices are row-major, a token a row. Nothing here knows models or can fail. Loops are cut into tiles of fixed shape
  * and each tile is computed by one thread alone, so results do not depend on the number of threads. Sums that feed a
- * division or a root are kept in double; products are float32, by single-threaded OpenBLAS calls. */
+ * division or a root are kept in double; products are float32 (matmul.h). */
 #ifndef BANTAM_OPS_H
 #define BANTAM_OPS_H
 
@@ -12,23 +12,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-enum {
-    OPS_PANEL = 512,            /* rows of a weight in one BLAS call: panels start at multiples of this */
-    OPS_TILE = 512,             /* tokens in one BLAS call */
-};
-
-/* Ends the threads that OpenBLAS starts when it is loaded: they turn round for a tenth of a second looking for work, on cores that
- * the caller's have use for. Cheap; once, at the start of a program. */
-void ops_alone(void);
-
-/* Has OpenBLAS leave threads to the caller, and under `ulimit -v` lowers their number to what has room. Cheap; before the
- * first product. */
-void ops_init(void);
-
-/* y[t][r] = sum over i of x[t][i] * w[r][i], for n tokens and `rows` rows of `width`; the rows of y lie `stride` floats
- * apart. In parallel. */
-void op_product(const float *x, size_t n, size_t width, const float *w, size_t rows, float *y, size_t stride);
 
 /* y = x / sqrt(mean(x^2) + eps) * gain (RMS), or (x - mean) / sqrt(variance + eps) * gain + bias (layer norm), for each
  * of n rows. `bias` may be NULL. y may be x. In parallel. */

@@ -12,22 +12,6 @@ enum {
     PART = 256,                 /* tokens at least in a part: packing a sliver again costs less than a tenth of their products */
 };
 
-static size_t words_of(const struct units *u, size_t width)
-{
-    return (width + u->per_word - 1) / u->per_word;
-}
-
-/* Tokens of a block and rows of a sliver. */
-static size_t block_of(const struct units *u)
-{
-    return u->lanes / 2;
-}
-
-static size_t sliver_of(const struct units *u)
-{
-    return 3 * u->lanes;
-}
-
 /* ---- packing ---- */
 
 /* At most `lanes` encoded rows, decoded piece by piece. */
@@ -49,9 +33,9 @@ static void pack_rows(const struct units *u, const struct qtype *type, const uin
     size_t nbytes = width / (size_t)type->block * (size_t)type->nbytes;
     bool narrow = strcmp(type->name, "bf16") == 0, plain = strcmp(type->name, "f32") == 0;
 
-    for (size_t r = 0; r < sliver_of(u); r += u->lanes) {
+    for (size_t r = 0; r < u->rows; r += u->lanes) {
         size_t live = n <= r ? 0 : min_u64(n - r, u->lanes);
-        struct target out = { to + r, sliver_of(u), u->lanes / 2 };
+        struct target out = { to + r, u->rows, u->lanes / 2 };
         if (narrow || plain)
             u->pack(in + r * nbytes, nbytes, live, width, narrow, out);
         else
@@ -59,18 +43,13 @@ static void pack_rows(const struct units *u, const struct qtype *type, const uin
     }
 }
 
-/* Two blocks at a time. */
 static uint32_t *pack_tokens(const struct units *u, const float *x, size_t n, size_t width, struct arena *a)
 {
-    size_t words = words_of(u, width), pairs = (n + u->lanes - 1) / u->lanes;
-    uint32_t *packed = arena_raw(a, pairs * u->lanes * words * sizeof *packed);
+    uint32_t *packed = arena_raw(a, units_room(u, n, width));
 
 #pragma omp parallel for schedule(static)
-    for (size_t b = 0; b < pairs; b++) {
-        size_t t = b * u->lanes;
-        struct target out = { packed + t * words, block_of(u), block_of(u) * words };
-        u->pack((const uint8_t *)(x + t * width), width * sizeof *x, min_u64(n - t, u->lanes), width, false, out);
-    }
+    for (size_t t = 0; t < n; t += u->lanes)
+        units_pack_tokens(u, x, width, n, width, t, packed);
     return packed;
 }
 
@@ -91,7 +70,7 @@ struct share {
 
 static struct shares shares_of(const struct units *u, size_t rows, size_t n)
 {
-    struct shares s = { .rows = rows, .n = n, .sliver = sliver_of(u), .block = block_of(u), .threads = (size_t)omp_get_max_threads() };
+    struct shares s = { .rows = rows, .n = n, .sliver = u->rows, .block = u->tokens, .threads = (size_t)omp_get_max_threads() };
     size_t slivers = (rows + s.sliver - 1) / s.sliver;
 
     s.parts = min_u64(n / PART, s.threads);
@@ -138,17 +117,17 @@ struct job {
 static int do_share(const struct job *j, const struct share *s, uint32_t *sliver, float *piece, struct arena *tmp, struct fail *f)
 {
     const struct units *u = j->units;
-    size_t width = tensor_row(j->w), words = words_of(u, width);
+    size_t width = tensor_row(j->w), words = units_words(u, width);
     const uint8_t *in = model_rows(j->model, j->w, j->first + s->row, s->rows, tmp, f);
 
     if (!in)
         return -1;
-    for (size_t r = 0; r < s->rows; r += sliver_of(u)) {
-        size_t rows = min_u64(s->rows - r, sliver_of(u));
+    for (size_t r = 0; r < s->rows; r += u->rows) {
+        size_t rows = min_u64(s->rows - r, u->rows);
         pack_rows(u, j->w->type, in + r * tensor_row_bytes(j->w), rows, width, sliver, piece);
-        for (size_t t = s->token; t < s->token + s->n; t += block_of(u))
+        for (size_t t = s->token; t < s->token + s->n; t += u->tokens)
             u->multiply(j->tokens + t * words, sliver, words, j->y + t * j->stride + s->row + r, j->stride,
-                        min_u64(s->token + s->n - t, block_of(u)), rows);
+                        min_u64(s->token + s->n - t, u->tokens), rows);
     }
     arena_reset(tmp);
     return 0;
@@ -167,7 +146,7 @@ int product(const struct units *u, struct model *m, const struct tensor *w, uint
 #pragma omp parallel
     {
         struct arena tmp = {0}, mine = {0};
-        uint32_t *sliver = arena_raw(&mine, words_of(u, width) * sliver_of(u) * sizeof *sliver);
+        uint32_t *sliver = arena_raw(&mine, units_words(u, width) * u->rows * sizeof *sliver);
         float *piece = arena_raw(&mine, u->lanes * PIECE * sizeof *piece);
         for (bool more = true; more; ) {
             struct share s = {0};

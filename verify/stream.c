@@ -1,4 +1,4 @@
-/* stream.c - streams opened and closed, their hidden states, and products with weights that are decoded slab by slab. */
+/* stream.c - streams opened and closed, their hidden states, and products with weights. */
 #include "verify/stream.h"
 
 #include "formats/file.h"
@@ -32,7 +32,6 @@ static void choose_group(struct stream *s)
 {
     size_t work = s->options.work_nbytes, group = GROUP_NBYTES, chunk = s->context * stream_temporaries(s) * sizeof(float);
 
-    s->slab_nbytes = work && work / 4 < SLAB_NBYTES ? work / 4 : SLAB_NBYTES;
     group = work && work / 4 * 3 < group ? work / 4 * 3 : group;
     s->group = max_u64(1, GROUP_TOKENS / s->context);
     if (s->group > group / chunk)
@@ -65,7 +64,6 @@ struct stream *stream_open(struct model *model, const int32_t *tokens, size_t nc
         s->options = *options;
     s->longest = s->options.tree ? longest_of(s->options.tree, nchunks) : context;
     s->space = s->options.space ? s->options.space : &s->own_space;
-    ops_init();
     if (context < 1 || context > MAX_LENGTH)
         fail(f, FAIL_USAGE, "a context of %zu tokens is not possible", context);
     else if (stream_read_hyperparameters(s, f) == 0 && stream_find_tensors(s, f) == 0 && check_tokens(s, f) == 0) {
@@ -81,7 +79,7 @@ void workspace_release(struct workspace *w)
 {
     arena_release(&w->input);
     arena_release(&w->work);
-    arena_release(&w->slab);
+    arena_release(&w->packed);
 }
 
 void stream_release_buffers(struct stream *s)
@@ -200,7 +198,7 @@ void stream_observe(struct stream *s, const struct tensor *t, size_t expert, con
         s->options.observe(s->options.ctx, t, expert, x, n);
 }
 
-/* Not bfloat16 where rounding a weight would lose what its type holds. NULL: OpenBLAS. */
+/* Not bfloat16 where rounding a weight would lose what its type holds. */
 static const struct units *units_for(const struct stream *s, const struct tensor *w)
 {
     bool fast = s->options.fast && (w->type->block > 1 || strcmp(w->type->name, "bf16") == 0);
@@ -208,35 +206,16 @@ static const struct units *units_for(const struct stream *s, const struct tensor
     return fast && units_bf16() ? units_bf16() : units_f32();
 }
 
-/* The weight is decoded slab by slab, each slab once for all n tokens. */
-static int product_by_slabs(struct stream *s, const struct tensor *t, size_t first, size_t rows, const float *x, size_t n, float *y,
-                            struct fail *f)
-{
-    size_t width = tensor_row(t), slab = OPS_PANEL * max_u64(1, s->slab_nbytes / (OPS_PANEL * width * sizeof(float)));
-
-    arena_reset(&s->space->slab);
-    float *w = arena_raw(&s->space->slab, (slab < rows ? slab : rows) * width * sizeof *w);
-    for (size_t r = 0; r < rows; r += slab) {
-        size_t some = rows - r < slab ? rows - r : slab;
-        if (rows_decode(s->model, t, first + r, some, w, f) != 0)
-            return -1;
-        op_product(x, n, width, w, some, y + r, rows);
-    }
-    return 0;
-}
-
 int stream_product(struct stream *s, const struct affine *a, const float *x, size_t n, float *y, struct fail *f)
 {
     size_t rows = a->rows, first = a->first + a->expert * rows;
-    const struct units *units = units_for(s, a->w);
     const float *bias;
 
     if (stream_vector(s, a->b, &bias, f) != 0)
         return -1;
     if (a->first == 0)
         stream_observe(s, a->w, a->expert, x, n);
-    if (units ? product(units, s->model, a->w, first, rows, x, n, y, rows, &s->space->slab, f)
-              : product_by_slabs(s, a->w, first, rows, x, n, y, f))
+    if (product(units_for(s, a->w), s->model, a->w, first, rows, x, n, y, rows, &s->space->packed, f) != 0)
         return -1;
     if (bias)
         op_add(y, NULL, bias + a->first, n, rows);

@@ -13,9 +13,7 @@
 
 enum {
     GROUP_TOKENS = 2048,            /* tokens that pass a layer together: whole chunks, at least one ... */
-    GROUP_NBYTES = 256 << 20,       /* ... and no more than have room for their temporaries here */
-    SLAB_NBYTES = 64 << 20,         /* for OpenBLAS, decoded rows of one weight at a time, in whole panels, at least one; both unless
-                                     * the options leave less memory for them */
+    GROUP_NBYTES = 256 << 20,       /* ... and no more than have room for their temporaries here, or in what the options leave for them */
     MAX_LENGTH = 1 << 24,           /* of any vector: far beyond any model, and products of two fit easily */
 };
 
@@ -63,7 +61,6 @@ struct stream {
     const int32_t *tokens;
     size_t nchunks, context, group; /* group: chunks that pass a layer together */
     size_t longest;                 /* positions that a sequence has at most: `context`, unless chunks are trees */
-    size_t slab_nbytes;
     struct states *states;          /* hidden states; borrowed, unless own_states is the same */
     struct states *own_states;
     size_t index;                   /* of this stream among the states' */
@@ -102,7 +99,7 @@ int stream_vector(struct stream *, const struct tensor *, const float **out, str
 
 void stream_observe(struct stream *, const struct tensor *, size_t expert, const float *x, size_t n);
 
-/* y (n x a->rows) = a->w x + a->b. The weight is decoded sliver by sliver or slab by slab, each once for all n tokens. The observer hears of
+/* y (n x a->rows) = a->w x + a->b. The weight is decoded sliver by sliver, each once for all n tokens. The observer hears of
  * several in one matrix once. */
 int stream_product(struct stream *, const struct affine *a, const float *x, size_t n, float *y, struct fail *);
 

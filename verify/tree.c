@@ -1,7 +1,8 @@
 /* tree.c - see tree.h. */
 #include "verify/tree.h"
 
-#include <cblas.h>
+#include "verify/matmul.h"
+
 #include <string.h>
 
 enum { QUERIES = 128 };         /* of one head that share a block of scores */
@@ -89,6 +90,8 @@ struct block {
     size_t first, end;
     size_t low, wide;               /* positions [low, low + wide) are seen by some */
     float *scores;                  /* (end - first) x wide */
+    float *mixed;                   /* (end - first) x value: what one branch adds */
+    struct arena *room;             /* of products */
 };
 
 /* The part of a branch that queries of a block see: rows [row, row + rows) of the scores, columns [column, column + n), from
@@ -115,9 +118,9 @@ static void score(const struct block *b, float slope)
     for (size_t i = 0; i < b->tree->nbranches; i++) {
         struct part p = part_of(b, &b->tree->branch[i]);
         if (p.rows)
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)p.rows, (blasint)p.n, (blasint)a->key, a->scale,
-                        b->q + (b->first + p.row) * q_stride, (blasint)q_stride, b->k + p.key * k_stride, (blasint)k_stride, 0,
-                        b->scores + p.row * b->wide + p.column, (blasint)b->wide);
+            matmul_rows((struct matrix){ b->q + (b->first + p.row) * q_stride, p.rows, a->key, q_stride },
+                        (struct matrix){ b->k + p.key * k_stride, p.n, a->key, k_stride }, a->scale,
+                        b->scores + p.row * b->wide + p.column, b->wide, b->room);
     }
     for (size_t i = b->first; i < b->end; i++) {
         float *row = b->scores + (i - b->first) * b->wide;
@@ -134,6 +137,15 @@ static void score(const struct block *b, float slope)
     }
 }
 
+static void add_mixed(const struct block *b, const struct part *p)
+{
+    size_t value = b->a->value, out_stride = b->a->heads * value;
+
+    for (size_t i = 0; i < p->rows; i++)
+        for (size_t k = 0; k < value; k++)
+            b->out[(b->first + p->row + i) * out_stride + k] += b->mixed[i * value + k];
+}
+
 static void mix(const struct block *b)
 {
     const struct attention *a = b->a;
@@ -143,10 +155,11 @@ static void mix(const struct block *b)
         memset(b->out + i * out_stride, 0, a->value * sizeof *b->out);
     for (size_t i = 0; i < b->tree->nbranches; i++) {
         struct part p = part_of(b, &b->tree->branch[i]);
-        if (p.rows)
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)p.rows, (blasint)a->value, (blasint)p.n, 1,
-                        b->scores + p.row * b->wide + p.column, (blasint)b->wide, b->v + p.key * v_stride, (blasint)v_stride, 1,
-                        b->out + (b->first + p.row) * out_stride, (blasint)out_stride);
+        if (!p.rows)
+            continue;
+        matmul_columns((struct matrix){ b->scores + p.row * b->wide + p.column, p.rows, p.n, b->wide },
+                       (struct matrix){ b->v + p.key * v_stride, p.n, a->value, v_stride }, b->mixed, a->value, b->room);
+        add_mixed(b, &p);
     }
 }
 
@@ -170,18 +183,19 @@ void op_attention_tree(const struct attention *a, const struct tree *t, const fl
 
 #pragma omp parallel
     {
-        struct arena tmp = {0};
-        float *scores = arena_raw(&tmp, QUERIES * t->longest * sizeof *scores);
+        struct arena tmp = {0}, room = {0};
+        float *scores = arena_raw(&tmp, QUERIES * t->longest * sizeof *scores), *mixed = arena_raw(&tmp, QUERIES * a->value * sizeof *mixed);
 #pragma omp for collapse(2) schedule(dynamic)
         for (size_t h = 0; h < a->heads; h++)
             for (size_t i = 0; i < blocks; i++) {
                 struct block b = { .a = a, .tree = t, .q = q + h * a->key, .k = k + h / group * a->key, .v = v + h / group * a->value,
-                                   .out = out + h * a->value, .first = i * QUERIES, .scores = scores };
+                                   .out = out + h * a->value, .first = i * QUERIES, .scores = scores, .mixed = mixed, .room = &room };
                 b.end = b.first + QUERIES < t->n ? b.first + QUERIES : t->n;
                 measure(&b);
                 score(&b, a->slope ? a->slope[h] : 0);
                 mix(&b);
             }
+        arena_release(&room);
         arena_release(&tmp);
     }
 }

@@ -1,12 +1,12 @@
 /* units.h - the multipliers of this CPU, for tiles of tokens by rows whose sums stay in registers.
  *
- * Both factors are packed in words of 32 bits, a float or two neighboring bfloat16 numbers, for blocks of TOKENS tokens and slivers of
- * ROWS rows. With lanes of 16, TOKENS is 8 and ROWS 48, and a tile of 8 x 48 sums takes 24 registers:
+ * Both factors are packed in words of 32 bits, a float or two neighboring bfloat16 numbers, for blocks of some tokens and slivers of
+ * three registers of rows. With lanes of 16 a block has 8 tokens and a sliver 48 rows, and a tile of 8 x 48 sums takes 24 registers:
  *
  *     tokens   x0[0] x1[0] ... x7[0] | x0[1] ...          each handed to all lanes
  *     rows     w0[0] w1[0] ... w47[0] | w0[1] ...         three registers at a time
  *
- * With lanes of 8 it is half of that: 4 x 24 sums in 12 of 16 registers. */
+ * CPUs with 16 registers have blocks of 4 tokens, whose sums take 12. */
 #ifndef BANTAM_UNITS_H
 #define BANTAM_UNITS_H
 
@@ -22,7 +22,8 @@ struct target {
 
 struct units {
     const char *isa;            /* its name in quant/isa.h */
-    size_t lanes;               /* 2 TOKENS, or a third of ROWS */
+    size_t lanes;               /* rows, or tokens, that are packed at a time */
+    size_t tokens, rows;        /* of a block, half of the lanes or a multiple of them; of a sliver, three times the lanes */
     size_t per_word;            /* numbers */
 
     /* `lanes` rows of `width` numbers, bfloat16 (narrow) or floats, `apart` bytes from each other; those from `live` on are 0, and so
@@ -39,7 +40,16 @@ struct units {
  * most, at random. NULL: this CPU has none, or BANTAM_ISA forbids them. */
 const struct units *units_bf16(void);
 
-/* Fused multiplication and addition of floats, by the same instructions' results on AVX2 and AVX-512. NULL: OpenBLAS is left. */
+/* Multiplication and addition of floats; fused, to the same results, on AVX2, AVX-512 and AArch64. */
 const struct units *units_f32(void);
+
+/* Of a row, or a token, of `width` numbers. */
+size_t units_words(const struct units *, size_t width);
+
+/* n tokens of `width` floats, `stride` apart, packed in blocks: token t starts at word units_token(). Those from `first` on are packed,
+ * as many as there are lanes, of which `first` is a multiple; `packed` has room for units_room(). */
+size_t units_room(const struct units *, size_t n, size_t width);        /* bytes */
+size_t units_token(const struct units *, size_t words, size_t t);
+void units_pack_tokens(const struct units *, const float *x, size_t stride, size_t n, size_t width, size_t first, uint32_t *packed);
 
 #endif

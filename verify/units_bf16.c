@@ -128,7 +128,7 @@ BF16_UNITS static void multiply(const uint32_t *x, const uint32_t *w, size_t pai
         }
 }
 
-static const struct units bf16 = { .isa = "avx512", .lanes = LANES, .per_word = 2, .pack = pack, .multiply = multiply };
+static const struct units bf16 = { .isa = "avx512", .lanes = LANES, .tokens = TOKENS, .rows = ROWS, .per_word = 2, .pack = pack, .multiply = multiply };
 
 const struct units *units_bf16(void)
 {

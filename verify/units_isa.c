@@ -8,10 +8,17 @@
 #define TEXT2(isa) #isa
 #define TEXT(isa) TEXT2(isa)
 
-#if LANES > 4
+#ifdef __aarch64__
+#include <arm_neon.h>
+#endif
 
 enum {
-    TOKENS = LANES / 2, REGISTERS = 3, ROWS = REGISTERS * LANES,
+#if LANES == 16 || defined __aarch64__
+    TOKENS = 8,
+#else
+    TOKENS = 4,
+#endif
+    REGISTERS = 3, ROWS = REGISTERS * LANES,
     DEPTH = 1024,               /* products in a sum before it is added to the others: long sums in float32 lose digits */
     AHEAD = 128,                /* words of tokens that are fetched before their turn: they come from afar */
 };
@@ -23,19 +30,27 @@ typedef uint16_t vnarrow __attribute__((vector_size(2 * LANES)));
 #define FUSED
 #define LOW(v) __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7)
 #define HIGH(v) __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15)
-#else
+#elif LANES == 8
 #define FUSED __attribute__((target("fma")))
 #define LOW(v) __builtin_shufflevector(v, v, 0, 1, 2, 3)
 #define HIGH(v) __builtin_shufflevector(v, v, 4, 5, 6, 7)
+#else
+#define FUSED
+#define LOW(v) __builtin_shufflevector(v, v, 0, 1)
+#define HIGH(v) __builtin_shufflevector(v, v, 2, 3)
 #endif
 
-/* a * b + c, rounded once: the one place where that is wanted. */
+/* a * b + c, rounded once where the CPU can: the one place where that is wanted. */
 FUSED static inline vf fused(vf a, vf b, vf c)
 {
 #if LANES == 16
     return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
-#else
+#elif LANES == 8
     return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined __aarch64__
+    return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+    return a * b + c;
 #endif
 }
 
@@ -84,14 +99,14 @@ static void pack(const uint8_t *row, size_t apart, size_t live, size_t width, bo
 }
 
 /* The sums, or with `more` added to those before. */
-static inline void store_tile(const vf sum[TOKENS][REGISTERS], bool more, float *y, size_t stride, size_t tokens, size_t rows)
+static inline void store_tile(const vf sum[TOKENS][REGISTERS], size_t registers, bool more, float *y, size_t stride, size_t tokens, size_t rows)
 {
     float edge[ROWS];
 
     for (size_t t = 0; t < TOKENS && t < tokens; t++, y += stride) {
-        if (rows == ROWS) {
+        if (rows == registers * LANES) {
 #pragma GCC unroll 3
-            for (size_t k = 0; k < REGISTERS; k++)
+            for (size_t k = 0; k < registers; k++)
                 vf_store(y + k * LANES, more ? vf_load(y + k * LANES) + sum[t][k] : sum[t][k]);
             continue;
         }
@@ -101,7 +116,10 @@ static inline void store_tile(const vf sum[TOKENS][REGISTERS], bool more, float 
     }
 }
 
-FUSED static void multiply(const uint32_t *x, const uint32_t *w, size_t words, float *y, size_t stride, size_t tokens, size_t rows)
+/* The first `registers` of a sliver: a constant, so that all sums are registers. */
+FUSED __attribute__((always_inline))
+static inline void multiply_some(size_t registers, const uint32_t *x, const uint32_t *w, size_t words, float *y, size_t stride, size_t tokens,
+                                 size_t rows)
 {
     const float *token = (const float *)x, *row = (const float *)w;
 
@@ -116,15 +134,26 @@ FUSED static void multiply(const uint32_t *x, const uint32_t *w, size_t words, f
             for (size_t t = 0; t < TOKENS; t++) {
                 vf one = vf_all(token[t]);
                 sum[t][0] = fused(one, w0, sum[t][0]);
-                sum[t][1] = fused(one, w1, sum[t][1]);
-                sum[t][2] = fused(one, w2, sum[t][2]);
+                if (registers > 1)
+                    sum[t][1] = fused(one, w1, sum[t][1]);
+                if (registers > 2)
+                    sum[t][2] = fused(one, w2, sum[t][2]);
             }
         }
-        store_tile(sum, more, y, stride, tokens, rows);
+        store_tile(sum, registers, more, y, stride, tokens, rows);
     }
 }
 
-extern const struct units PASTE(units, ISA);
-const struct units PASTE(units, ISA) = { .isa = TEXT(ISA), .lanes = LANES, .per_word = 1, .pack = pack, .multiply = multiply };
+FUSED static void multiply(const uint32_t *x, const uint32_t *w, size_t words, float *y, size_t stride, size_t tokens, size_t rows)
+{
+    if (rows <= LANES)
+        multiply_some(1, x, w, words, y, stride, tokens, rows);
+    else if (rows <= 2 * LANES)
+        multiply_some(2, x, w, words, y, stride, tokens, rows);
+    else
+        multiply_some(3, x, w, words, y, stride, tokens, rows);
+}
 
-#endif
+extern const struct units PASTE(units, ISA);
+const struct units PASTE(units, ISA) = { .isa = TEXT(ISA), .lanes = LANES, .tokens = TOKENS, .rows = ROWS, .per_word = 1, .pack = pack,
+                                         .multiply = multiply };

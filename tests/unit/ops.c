@@ -19,26 +19,6 @@ static float *some_floats(size_t n, unsigned seed)
     return x;
 }
 
-TEST(op_product_of_all_tile_edges)
-{
-    enum { N = OPS_TILE + 3, ROWS = OPS_PANEL + 5, WIDTH = 37, STRIDE = ROWS + 2 };
-    float *x = some_floats(N * WIDTH, 1), *w = some_floats(ROWS * WIDTH, 2), *y = some_floats(N * STRIDE, 3);
-    float guard = y[ROWS];
-    double worst = 0;
-
-    op_product(x, N, WIDTH, w, ROWS, y, STRIDE);
-    for (size_t t = 0; t < N; t++)
-        for (size_t r = 0; r < ROWS; r++) {
-            double sum = 0;
-            for (size_t i = 0; i < WIDTH; i++)
-                sum += (double)x[t * WIDTH + i] * (double)w[r * WIDTH + i];
-            worst = fmax(worst, fabs(sum - (double)y[t * STRIDE + r]));
-        }
-    CHECK(worst < 1e-5);
-    CHECK(y[ROWS] == guard);        /* what lies between the rows of y is not ours */
-    free(x), free(w), free(y);
-}
-
 TEST(op_norm_of_both_kinds)
 {
     const float x[8] = { 1, 2, 3, 6, -1, -1, 1, 1 }, gain[4] = { 1, 2, 1, 1 }, bias[4] = { 0, 0, 10, 0 };
