@@ -5,7 +5,8 @@
  *
  * A recipe is a base encoding and a list of rules {which tensors, which layers, conditions, encoding}. Three lists are
  * walked, first match wins: rules that go before every mix, the recipe's own, and those that come last. Tensors are
- * visited layer by layer and in byte order of their names, whatever their order in the file, because some rules count. */
+ * visited layer by layer and in byte order of their names, whatever their order in the file, because some rules count.
+ * (With --keep-split llama-quantize goes by the order in the file, where blk.10 may well come before blk.2.) */
 #include "convert/mixes.h"
 
 #include "convert/arch.h"
@@ -379,12 +380,15 @@ static const struct qtype *choose_converted(const struct meta *m, const struct t
 }
 
 /* ---- together ---- */
+static bool is_converted_first(const struct model *m)
+{
+    return m->format && strcmp(m->format->name, "gguf") != 0;
+}
+
 /* What the tensor's type is when llama-quantize sees it: a model that is not GGUF is converted first. */
 static const struct qtype *type_before(const struct model *m, const struct tensor *t)
 {
-    bool raw = m->format && strcmp(m->format->name, "gguf") != 0;
-
-    return raw ? choose_converted(&m->meta, t, NULL) : t->type;
+    return is_converted_first(m) ? choose_converted(&m->meta, t, NULL) : t->type;
 }
 
 static int check_choice(const struct choosing *c, const struct tensor *t, const struct qtype *type, struct fail *f)
@@ -448,7 +452,8 @@ static int choose_all(struct choosing *c, struct recipe_choice *choice, struct a
 
     for (size_t i = 0; i < m->ntensors; i++)
         order[i] = i;
-    qsort_r(order, m->ntensors, sizeof *order, by_layer_and_name, c);
+    if (!c->options->in_file_order || is_converted_first(m))
+        qsort_r(order, m->ntensors, sizeof *order, by_layer_and_name, c);
     for (size_t i = 0; i < m->ntensors; i++)
         if (choose_one(c, &m->tensor[order[i]], &choice[order[i]], f) != 0)
             return -1;

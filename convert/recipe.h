@@ -29,6 +29,8 @@ struct recipe_options {
     bool leave_output;                  /* output.weight keeps its type */
     bool dry_run;                       /* a missing importance matrix is no failure: nothing will be encoded */
     bool has_imatrix;
+    bool in_file_order;                 /* rules that count meet the tensors of a GGUF file in its order, which is llama-quantize's
+                                         * with --keep-split; otherwise layer by layer */
     const struct meta *meta;            /* of the model before layers were pruned, which is what llama-quantize's mixes go by;
                                          * NULL: its own */
     const struct qtype *output_type, *embedding_type;       /* NULL: by the recipe */
@@ -52,7 +54,7 @@ bool recipe_is_general(const struct recipe *);      /* a mix for any model: not 
 
 /* The type of every tensor of a canonical model, in its order: choice[ntensors]. Equal to llama-quantize's, and from a
  * model that is not GGUF to convert_hf_to_gguf.py's (outtype: as the source) followed by llama-quantize's. The result does
- * not depend on the order of the tensors. FAIL_USAGE: a type needs an importance matrix that is not there, a bad pattern;
+ * not depend on the order of the tensors, unless in_file_order is set. FAIL_USAGE: a type needs an importance matrix that is not there, a bad pattern;
  * FAIL_INPUT: requantizing is not allowed, a row that nothing fits. */
 int recipe_choose(const struct recipe *, const struct model *, const struct recipe_options *, struct recipe_choice *choice,
                   struct fail *);

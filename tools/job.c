@@ -158,7 +158,7 @@ static int choose(struct job *j, bool as_converted, struct fail *f)
     const struct args *a = j->args;
     struct recipe_options options = {
         .pure = a->pure, .as_converted = as_converted, .allow_requantize = a->allow_requantize, .dry_run = a->dry_run,
-        .leave_output = a->leave_output, .has_imatrix = j->imatrix && j->imatrix->n, .meta = j->unpruned
+        .leave_output = a->leave_output, .has_imatrix = j->imatrix && j->imatrix->n, .in_file_order = a->keep_split, .meta = j->unpruned
     };
 
     if (type_named("output-type", a->output_type, &options.output_type, f) ||

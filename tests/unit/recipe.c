@@ -196,6 +196,37 @@ TEST(recipe_options_override_the_mix)
     arena_release(&x.arena);
 }
 
+TEST(recipe_counts_in_file_order_when_files_are_kept)
+{
+    enum { LAYERS = 12 };
+    static struct tensor tensor[LAYERS];
+    static const char *const first[2] = { "0, 1, 10, 11", "0, 1, 2, 3" };
+    struct format gguf = { .name = "gguf" }, safetensors = { .name = "safetensors" };
+    struct recipe_choice choice[LAYERS];
+    struct arena a = {0};
+    struct model m = { .format = &gguf, .tensor = tensor, .ntensors = LAYERS };
+
+    meta_set_str(&m.meta, &a, "general.architecture", "llama");
+    meta_set_u32(&m.meta, &a, "llama.block_count", LAYERS);
+    for (int i = 0; i < LAYERS; i++)        /* 0, 1, 10, 11, 2, ... 9 */
+        tensor[i] = (struct tensor){ .name = arena_printf(&a, "blk.%d.attn_v.weight", i < 2 ? i : i < 4 ? i + 8 : i - 2),
+                                     .type = qtype_named("f32"), .rank = 2, .shape = { 2, 256 } };
+    for (int round = 0; round < 3; round++) {
+        struct recipe_options o = { .in_file_order = round != 1 };
+        struct fail f = {0};
+        char all[80] = "";
+
+        m.format = round < 2 ? &gguf : &safetensors;
+        CHECK_U64(recipe_choose(recipe_named("Q4_K_S"), &m, &o, choice, &f), 0);
+        for (int layer = 0; layer < LAYERS; layer++)
+            for (int i = 0; i < LAYERS; i++)
+                if (atoi(tensor[i].name + 4) == layer && choice[i].type == qtype_named("q5_k"))
+                    snprintf(all + strlen(all), sizeof all - strlen(all), "%s%d", *all ? ", " : "", layer);
+        CHECK_STR(all, first[round > 0]);
+    }
+    arena_release(&a);
+}
+
 TEST(recipe_types_of_a_converter)
 {
     struct tiny x;
