@@ -2,6 +2,7 @@
 #include "convert/dequantize.h"
 
 #include "convert/scaled.h"
+#include "formats/file.h"
 #include "formats/text.h"
 
 #include <inttypes.h>
@@ -211,6 +212,8 @@ static void add_tensor(struct dequantized *d, size_t i, const struct qtype *as)
         t->type = as;
     if (!p)
         return;
+    if (p->how.turned)
+        d->base.panel_nbytes = max_u64(d->base.panel_nbytes, min_u64(tensor_bytes(p->word), TRANSPOSE_PANEL));
     for (size_t k = 0; k < sizeof packed_names / sizeof *packed_names; k++)
         if (ends_with(p->word->name, packed_names[k].word))
             t->name = with_ending(p->word->name, packed_names[k].word, ".weight", &d->base.arena);

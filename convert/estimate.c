@@ -2,13 +2,14 @@
 #include "convert/estimate.h"
 
 #include "convert/cut.h"
+#include "formats/file.h"
 #include "formats/usage.h"
 
 #include <omp.h>
 #include <string.h>
 
 enum { SAMPLE_ROWS = 8, SAMPLE_ROW = 1024, LEAST_NANOSECONDS = 1000000, STRIP = 1 << 15,
-       FILE_PAGES = 20 << 20 };        /* what Linux was seen to keep mapped of files beside what was asked for */
+       BESIDE = 8 << 20 };             /* journal, chunks, code that had not run yet, what malloc keeps: seen to be 0 to 9 MB */
 
 /* About normally distributed, always the same. */
 static void make_up(float *x, size_t n)
@@ -68,34 +69,35 @@ static double rate_of(struct rate *known, size_t *n, const struct qtype *from, c
     return known[(*n)++].seconds;
 }
 
-/* What one thread holds of a tensor: rows as they come, perhaps once more where an adapter moves them, and as they go. All
- * of it twice, since a thread's arena has room for as much again, in whole huge pages. */
-static uint64_t held(const struct tensor *t, const struct qtype *from)
+/* What one thread holds of a tensor: rows as they come, once more where they may be moved to become GGUF's, and as they go. */
+static uint64_t held(const struct model *m, const struct tensor *t, const struct qtype *from)
 {
-    uint64_t rows = chunk_rows(t), row = tensor_row(t);
+    uint64_t rows = chunk_rows(t), row = tensor_row(t), copies = strcmp(m->format->name, "gguf") == 0 ? 1 : 2;
 
-    return 2 * (rows * (2 * qtype_row_bytes(from, row) + tensor_row_bytes(t)) + 4 * (row < STRIP ? STRIP : row));
+    return rows * (copies * qtype_row_bytes(from, row) + tensor_row_bytes(t)) + 4 * max_u64(row, STRIP);
 }
 
 struct estimate estimate_run(const struct model *m, const struct qtype *const *from, const float *const *weight)
 {
     struct arena tmp = {0};
     struct rate *known = arena_array(&tmp, struct rate, m->ntensors);
-    uint64_t most = 0, nbytes = 0;
-    size_t n = 0, threads = (size_t)omp_get_max_threads();
+    uint64_t most = 0, read = 0, written = 0;
+    double rate = model_read_rate(m);
+    size_t n = 0, threads = (size_t)omp_get_max_threads(), cores = (size_t)omp_get_num_procs();
     struct estimate e = {0};
 
     for (size_t i = 0; i < m->ntensors; i++) {
         const struct tensor *t = &m->tensor[i];
-        uint64_t one = held(t, from[i]);
 
-        most = one > most ? one : most;
-        nbytes += tensor_bytes(t) + tensor_rows(t) * qtype_row_bytes(from[i], tensor_row(t));
+        most = max_u64(most, held(m, t, from[i]));
+        read += tensor_rows(t) * qtype_row_bytes(from[i], tensor_row(t));
+        written += tensor_bytes(t);
         if (t->type != from[i])
             e.seconds += (double)tensor_weights(t) * rate_of(known, &n, from[i], t->type, weight && weight[i]);
     }
     arena_release(&tmp);
-    e.peak_nbytes = peak_nbytes() + threads * most + FILE_PAGES;
-    e.seconds = e.seconds / (double)threads + (double)nbytes / ESTIMATE_DISK_RATE;
+    e.peak_nbytes = peak_nbytes() + threads * most + m->panel_nbytes + BESIDE;
+    e.seconds = e.seconds / (double)min_u64(threads, cores) + (rate > 0 ? (double)read / rate : 0) +
+                (double)written / ESTIMATE_WRITE_RATE + ESTIMATE_ONCE;
     return e;
 }

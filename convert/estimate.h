@@ -6,11 +6,12 @@
 
 struct estimate {
     uint64_t peak_nbytes;       /* of memory: what the process has held so far, and what its threads will add */
-    double seconds;             /* encoding at rates measured here and now, and files at ESTIMATE_DISK_RATE */
+    double seconds;             /* encoding and reading at rates measured here and now, writing at ESTIMATE_WRITE_RATE */
 };
 
-/* Bytes a second that files are assumed to be read and written at. */
-#define ESTIMATE_DISK_RATE 1e9
+/* Bytes a second that files are assumed to be written at, and seconds for all that is done once. */
+#define ESTIMATE_WRITE_RATE 1e9
+#define ESTIMATE_ONCE 0.02
 
 /* Of writing `m`, a model that model_quantize() made from tensors of the types from[]; weight[i] as given to it, or NULL.
  * Each pair of types is tried on a few made-up rows, which takes some milliseconds per pair. */

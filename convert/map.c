@@ -2,6 +2,7 @@
  * renamed.h. */
 #include "convert/arch.h"
 #include "convert/renamed.h"
+#include "formats/file.h"
 #include "formats/text.h"
 
 #include <assert.h>
@@ -31,6 +32,12 @@ static struct tensor *add_tensor(struct mapping *g, const char *name, struct sou
     return t;
 }
 
+/* Turns are taken one matrix after the other: the largest panel counts, on top of what the inner model's rows take. */
+static void note_panel(struct renamed *r, uint64_t nbytes)
+{
+    r->base.panel_nbytes = max_u64(r->base.panel_nbytes, r->inner->panel_nbytes + nbytes);
+}
+
 static int map_tensor(struct mapping *g, const struct name_map *map, const struct tensor *t, struct place at, bool bias,
                       struct fail *f)
 {
@@ -49,6 +56,7 @@ static int map_tensor(struct mapping *g, const struct name_map *map, const struc
         regroup_tensor(&regroup, t, &view, f))
         return -1;
     *found = true;
+    note_panel(g->r, regroup_panel_nbytes(&regroup, t));
     g->r->base.tensor[g->ntensors] = view;
     add_tensor(g, name, (struct source){ .theirs = t, .regroup = regroup });
     account_used(g->c->account, ACCOUNT_TENSOR, t->name, name, regroup_how(&regroup, a));

@@ -2,6 +2,7 @@
 #include "convert/regroup.h"
 
 #include "quant/half.h"
+#include "formats/file.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -261,6 +262,18 @@ static const void *shifted_rows(const struct regroup *g, struct model *inner, co
         out[i] = half ? f32_from_f16(f16_from_f32(sum)) : sum;
     }
     return in ? out : NULL;
+}
+
+uint64_t regroup_panel_nbytes(const struct regroup *g, const struct tensor *t)
+{
+    switch (g->layout) {
+    case LAYOUT_TRANSPOSED:
+        return min_u64(tensor_bytes(t), TRANSPOSE_PANEL);
+    case LAYOUT_EXPERTS_TRANSPOSED:
+        return min_u64(tensor_bytes(t) / g->experts, TRANSPOSE_PANEL);
+    default:
+        return 0;
+    }
 }
 
 const void *regroup_rows(const struct regroup *g, struct model *inner, const struct tensor *t, uint64_t first, uint64_t n,

@@ -35,6 +35,9 @@ const char *regroup_how(const struct regroup *, struct arena *);
  * FAIL_INPUT. */
 int regroup_tensor(const struct regroup *, const struct tensor *t, struct tensor *out, struct fail *);
 
+/* What that takes of memory beside the rows: model.panel_nbytes. */
+uint64_t regroup_panel_nbytes(const struct regroup *, const struct tensor *t);
+
 /* Rows [first, first + n) of what it makes of `t`, which belongs to `inner`; a vector whose weights are regrouped is always
  * wanted whole. In tmp, or where `inner` has them. NULL: see *f. */
 const void *regroup_rows(const struct regroup *, struct model *inner, const struct tensor *t, uint64_t first, uint64_t n,

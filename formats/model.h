@@ -73,6 +73,8 @@ struct model {
                                          * the format cannot carry. Adapters pass them on */
     struct tensor *tensor;              /* in file order */
     size_t ntensors;
+    uint64_t panel_nbytes;              /* memory that asking for rows may take once, beside the rows: matrices that are turned as a
+                                         * whole. Adapters add theirs to it */
     struct name_index names;            /* private to model_tensor() */
     struct arena arena;                 /* owns all of the above */
 };
@@ -100,8 +102,12 @@ const float *model_rows_f32(struct model *, const struct tensor *, uint64_t firs
 /* By name, hashed; NULL: none. From the first call on, tensors may be appended but not renamed. Safe from many threads. */
 const struct tensor *model_tensor(const struct model *, const char *name);
 
+/* Bytes a second at which the files of weights come: a few megabytes of them are read, somewhere else every time, from the page cache if
+ * they lie there. 0: cannot be told. */
+double model_read_rate(const struct model *);
+
 /* For adapters: a zeroed struct of `size` bytes, whose first member is a struct model, in an arena of its own, with
- * path, dir, format, files and hints taken over from `inner` (meta and tensors are the adapter's to fill). */
+ * path, dir, format, files, hints and panel_nbytes taken over from `inner` (meta and tensors are the adapter's to fill). */
 void *model_adapter(size_t size, const struct model_ops *, struct model *inner);
 
 /* ---- writing: a plan is the header(s) and an offset per tensor; it needs no data ---- */

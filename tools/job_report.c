@@ -159,7 +159,7 @@ static void print_estimate(const struct estimate *e)
     char peak[SIZE_TEXT], seconds[SIZE_TEXT];
     int threads = omp_get_max_threads();
 
-    printf("  needs      about %s of memory and %s: %d thread%s at the speed just measured, files at 1 GB/s\n",
+    printf("  needs      about %s of memory and %s: %d thread%s and files at the speed just measured, writing at 1 GB/s\n",
            size_text(peak, e->peak_nbytes), time_text(seconds, e->seconds), threads, threads == 1 ? "" : "s");
 }
 
