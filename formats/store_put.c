@@ -28,8 +28,7 @@ static int copy_bytes(struct output *o, const struct file *src, const struct put
     for (uint64_t at = 0; at < src->nbytes && !failed(f); at += STEP) {
         uint64_t n = src->nbytes - at < STEP ? src->nbytes - at : STEP;
 
-        if (output_write(o, file_range(src, at, n, &tmp), n, at, f) == 0)
-            output_start(o, at, at + n);
+        output_write(o, file_range(src, at, n, &tmp), n, at, f);
         arena_reset(&tmp);
         if (opt->progress)
             opt->progress(opt->ctx, n);

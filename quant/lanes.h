@@ -73,6 +73,30 @@ static inline vi picki(vi mask, vi a, vi b)
     return (mask & a) | (~mask & b);
 }
 
+/* a < b ? x : y. */
+static inline vf vwhere_below(vi a, vi b, vf x, vf y)
+{
+#if LANES == 16
+    return (vf)_mm512_mask_blend_ps(_mm512_cmplt_epi32_mask((__m512i)a, (__m512i)b), (__m512)y, (__m512)x);
+#elif LANES == 8
+    return (vf)_mm256_blendv_ps((__m256)y, (__m256)x, (__m256)(a < b));
+#else
+    return pick(a < b, x, y);
+#endif
+}
+
+/* a < b ? x : y. */
+static inline vi vwhere_less(vf a, vf b, vi x, vi y)
+{
+#if LANES == 16
+    return (vi)_mm512_mask_blend_epi32(_mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_LT_OQ), (__m512i)y, (__m512i)x);
+#elif LANES == 8
+    return (vi)_mm256_blendv_ps((__m256)y, (__m256)x, _mm256_cmp_ps((__m256)a, (__m256)b, _CMP_LT_OQ));
+#else
+    return picki(a < b, x, y);
+#endif
+}
+
 static inline vf vabs(vf x)
 {
     return (vf)((vi)x & 0x7fffffff);
@@ -159,6 +183,16 @@ static inline vf vmost(vf x, float high)
     return (vf)vimin((vi)x, (vi)vf_all(high));
 #else
     return vmin(x, vf_all(high));
+#endif
+}
+
+/* a * b + c, rounded once or twice: for estimates whose rounding decides nothing. */
+static inline vf vabout(vf a, vf b, vf c)
+{
+#if LANES == 16
+    return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#else
+    return a * b + c;
 #endif
 }
 
@@ -302,48 +336,52 @@ static inline vi vlive(int live)
     return vlane() < live;
 }
 
+/* Transposes the squares of four by four that the same 128 bits of four vectors are. */
+static inline void vsquares(vf v[4])
+{
+    vf t[4];
+
+    for (int i = 0; i < 4; i += 2) {
+#if LANES == 4
+        t[i] = __builtin_shufflevector(v[i], v[i + 1], 0, 4, 1, 5);
+        t[i + 1] = __builtin_shufflevector(v[i], v[i + 1], 2, 6, 3, 7);
+#elif LANES == 8
+        t[i] = __builtin_shufflevector(v[i], v[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+        t[i + 1] = __builtin_shufflevector(v[i], v[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+#else
+        t[i] = __builtin_shufflevector(v[i], v[i + 1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+        t[i + 1] = __builtin_shufflevector(v[i], v[i + 1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+#endif
+    }
+    for (int i = 0; i < 2; i++) {
+#if LANES == 4
+        v[2 * i] = __builtin_shufflevector(t[i], t[i + 2], 0, 1, 4, 5);
+        v[2 * i + 1] = __builtin_shufflevector(t[i], t[i + 2], 2, 3, 6, 7);
+#elif LANES == 8
+        v[2 * i] = __builtin_shufflevector(t[i], t[i + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+        v[2 * i + 1] = __builtin_shufflevector(t[i], t[i + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+#else
+        v[2 * i] = __builtin_shufflevector(t[i], t[i + 2], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+        v[2 * i + 1] = __builtin_shufflevector(t[i], t[i + 2],
+                                               2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+#endif
+    }
+}
+
 /* v[r] lane c becomes v[c] lane r. Written as the pairwise interleavings every ISA has as one instruction:
  * floats, then pairs of floats inside 128 bits, then quarters and halves of the vector. */
 static inline void vtranspose(vf v[LANES])
 {
-    vf t[LANES];
-
-#if LANES == 4
-    for (int i = 0; i < 4; i += 2) {
-        t[i] = __builtin_shufflevector(v[i], v[i + 1], 0, 4, 1, 5);
-        t[i + 1] = __builtin_shufflevector(v[i], v[i + 1], 2, 6, 3, 7);
-    }
-    for (int i = 0; i < 2; i++) {
-        v[2 * i] = __builtin_shufflevector(t[i], t[i + 2], 0, 1, 4, 5);
-        v[2 * i + 1] = __builtin_shufflevector(t[i], t[i + 2], 2, 3, 6, 7);
-    }
-#elif LANES == 8
-    vf u[LANES];
-    for (int i = 0; i < 8; i += 2) {
-        t[i] = __builtin_shufflevector(v[i], v[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
-        t[i + 1] = __builtin_shufflevector(v[i], v[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-    }
-    for (int i = 0; i < 8; i += 4)
-        for (int j = 0; j < 2; j++) {
-            u[i + 2 * j] = __builtin_shufflevector(t[i + j], t[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-            u[i + 2 * j + 1] = __builtin_shufflevector(t[i + j], t[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-        }
+    for (int i = 0; i < LANES; i += 4)
+        vsquares(v + i);
+#if LANES == 8
     for (int i = 0; i < 4; i++) {
-        v[i] = __builtin_shufflevector(u[i], u[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-        v[i + 4] = __builtin_shufflevector(u[i], u[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+        vf low = v[i], high = v[i + 4];
+        v[i] = __builtin_shufflevector(low, high, 0, 1, 2, 3, 8, 9, 10, 11);
+        v[i + 4] = __builtin_shufflevector(low, high, 4, 5, 6, 7, 12, 13, 14, 15);
     }
-#else
-    for (int i = 0; i < 16; i += 2) {
-        t[i] = __builtin_shufflevector(v[i], v[i + 1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
-        t[i + 1] = __builtin_shufflevector(v[i], v[i + 1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
-    }
-    for (int i = 0; i < 16; i += 4)
-        for (int j = 0; j < 2; j++) {
-            v[i + 2 * j] = __builtin_shufflevector(t[i + j], t[i + j + 2],
-                                                   0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
-            v[i + 2 * j + 1] = __builtin_shufflevector(t[i + j], t[i + j + 2],
-                                                       2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
-        }
+#elif LANES == 16
+    vf t[LANES];
     for (int i = 0; i < 4; i++)
         for (int j = 0; j < 16; j += 8) {
             t[i + j] = __builtin_shufflevector(v[i + j], v[i + j + 4],
@@ -356,6 +394,28 @@ static inline void vtranspose(vf v[LANES])
         v[i + 8] = __builtin_shufflevector(t[i], t[i + 8], 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
     }
 #endif
+}
+
+/* The 16 bytes that begin `skip` bytes after each of LANES places: lane k of out[i] is word i at from[k]. */
+static inline void vquads(const void *const from[LANES], size_t skip, vf out[4])
+{
+    typedef float four __attribute__((vector_size(16)));
+#define FOUR(k) (*(const four_unaligned *)((const char *)from[k] + skip))
+    typedef four four_unaligned __attribute__((aligned(1), may_alias));
+
+    for (int i = 0; i < 4; i++) {
+#if LANES == 4
+        out[i] = FOUR(i);
+#elif LANES == 8
+        out[i] = (vf)_mm256_insertf128_ps(_mm256_castps128_ps256((__m128)FOUR(i)), (__m128)FOUR(i + 4), 1);
+#else
+        __m256 low = _mm256_insertf128_ps(_mm256_castps128_ps256((__m128)FOUR(i)), (__m128)FOUR(i + 4), 1);
+        __m256 high = _mm256_insertf128_ps(_mm256_castps128_ps256((__m128)FOUR(i + 8)), (__m128)FOUR(i + 12), 1);
+        out[i] = (vf)_mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
+#endif
+    }
+#undef FOUR
+    vsquares(out);
 }
 
 /* Weights 0..n of LANES sub-blocks that stand `stride` floats apart: lane k of col[i] is x[k * stride + i]. n is a
@@ -383,6 +443,24 @@ static inline uint32_t vbits(vi mask)
     for (int k = 0; k < LANES; k++)
         bits |= (uint32_t)(mask[k] < 0) << k;
     return bits;
+#endif
+}
+
+/* Stores the lanes of x where mask is set, one after the other, and perhaps more behind them, LANES in all; returns how many
+ * are set. */
+static inline int vstore_where(int32_t *to, vi mask, vi x)
+{
+#if LANES == 16
+    __mmask16 where = _mm512_movepi32_mask((__m512i)mask);
+    _mm512_storeu_si512(to, _mm512_maskz_compress_epi32(where, (__m512i)x));
+    return __builtin_popcount(where);
+#else
+    int n = 0;
+    for (int k = 0; k < LANES; k++) {
+        to[n] = x[k];
+        n -= mask[k];
+    }
+    return n;
 #endif
 }
 

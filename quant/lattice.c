@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define POINTS_MAX 2048
@@ -15,6 +16,7 @@
 struct visit {
     struct lattice *to;
     int bits, levels;
+    bool prune;                                 /* has lists of its own for struct lattice.few */
     uint32_t used;                              /* of near, in eights */
     uint8_t distance[9][POINTS_MAX];            /* [depth]: between the fixed coordinates and those of each point */
 };
@@ -26,6 +28,59 @@ static int append_ring(const struct visit *v, const uint8_t *distance, int from,
         if (distance[j] == from)
             list[n++] = v->to->point[j];
     return n;
+}
+
+/* Adds n candidates to near; returns the element of spot or few that tells where they are. */
+static uint32_t append_list(struct visit *v, const uint16_t *list, int n)
+{
+    uint16_t *to = v->to->near + 8 * v->used;
+    uint32_t where = v->used << 10 | (uint32_t)n;
+
+    v->used += (uint32_t)(n + 7) / 8;
+    assert(8 * v->used <= v->to->near_room);
+    memcpy(to, list, (size_t)n * sizeof *list);
+    return where;
+}
+
+/* How far the coordinates of a point are from those of a place, four bits each. */
+static uint32_t offsets(const struct visit *v, uint32_t code, uint32_t point)
+{
+    uint32_t off = 0;
+
+    for (int i = 0; i < v->to->dims; i++, code /= (uint32_t)v->levels) {
+        int one = (int)(point >> v->bits * i & ((1u << v->bits) - 1)) - (int)(code % (uint32_t)v->levels);
+        off |= (uint32_t)(one < 0 ? -one : one) << 4 * i;
+    }
+    return off;
+}
+
+/* The fields of four bits that are 0 become 8, the others 0. */
+static uint32_t zero_fields(uint32_t x)
+{
+    return ~(x | x >> 1 | x >> 2 | x >> 3) << 3 & 0x88888888u;
+}
+
+/* Leaves in list only candidates that may win well inside the place; returns how many those are. There every weight is less
+ * than a level's half distance from its level of the place, so another level is the nearer to it, the nearer it is to that
+ * one; and what costs no less than an earlier candidate in any coordinate is never chosen, rounded sums being monotone. */
+static int prune(const struct visit *v, uint32_t code, uint16_t *list, int n)
+{
+    uint32_t off[LATTICE_NEAR_MAX], level[LATTICE_NEAR_MAX];
+    int left = 0;
+
+    for (int j = 0; j < n; j++) {
+        uint32_t here = offsets(v, code, list[j]), at = offsets(v, 0, list[j]);
+        bool beaten = false;
+        for (int k = 0; k < left && !beaten; k++) {
+            uint32_t nearer = (here | 0x88888888u) - 0x11111111u - off[k], same = zero_fields(at ^ level[k]);
+            beaten = ((nearer | same) & 0x88888888u) == 0x88888888u;
+        }
+        off[left] = here;
+        level[left] = at;
+        list[left] = list[j];
+        left += !beaten;
+    }
+    return left;
 }
 
 static void visit_place(struct visit *v, uint32_t code)
@@ -44,15 +99,11 @@ static void visit_place(struct visit *v, uint32_t code)
         rings++;
     }
     if (n == 1) {
-        v->to->spot[code] = (count[0] ? LATTICE_ON : LATTICE_ONLY) | list[0];
+        v->to->spot[code] = v->to->few[code] = (count[0] ? LATTICE_ON : LATTICE_ONLY) | list[0];
         return;
     }
-    v->to->spot[code] = v->used << 10 | (uint32_t)n;
-    while (n % 8)
-        list[n++] = 0;
-    assert(8 * v->used + (uint32_t)n <= v->to->near_room);
-    memcpy(v->to->near + 8 * v->used, list, (size_t)n * sizeof *list);
-    v->used += (uint32_t)n / 8;
+    v->to->spot[code] = append_list(v, list, n);
+    v->to->few[code] = v->prune ? append_list(v, list, prune(v, code, list, n)) : v->to->spot[code];
 }
 
 /* code holds the coordinates fixed so far, place is what the next one counts for. */
@@ -71,35 +122,36 @@ static void visit_places(struct visit *v, int depth, uint32_t code, uint32_t pla
     }
 }
 
+/* NAME, points, dimensions, rings, room for candidates */
+#define EACH(ROW) \
+    ROW(IQ1, iq1, 2048, 8, 3, 343304) \
+    ROW(IQ2_XXS, iq2_xxs, 256, 8, 2, 239576) \
+    ROW(IQ2_XS, iq2_xs, 512, 8, 2, 323016) \
+    ROW(IQ2_S, iq2_s, 1024, 8, 1, 61664) \
+    ROW(IQ3_XXS, iq3_xxs, 256, 4, 2, 66280) \
+    ROW(IQ3_S, iq3_s, 512, 4, 3, 67600)
+
+#define STORAGE(NAME, name, n, dim, ring, room) \
+    static uint16_t number_##name[LATTICE_CODES], near_##name[(room) + LATTICE_NEAR_MAX]; \
+    static uint32_t spot_##name[LATTICE_CODES], few_##name[LATTICE_CODES];
+EACH(STORAGE)
+
+static struct lattice lattices[LATTICES] = {
+#define LATTICE(NAME, name, n, dim, ring, room) \
+    [LATTICE_##NAME] = { .point = lattice_##name, .number = number_##name, .spot = spot_##name, .few = few_##name, .near = near_##name, \
+                         .npoints = n, .dims = dim, .rings = ring, .near_room = room },
+    EACH(LATTICE)
+};
+
 static void fill(struct lattice *l)
 {
-    struct visit v = { .to = l, .bits = l->dims == 8 ? 2 : 3, .levels = l->dims == 8 ? 3 : 8 };
+    struct visit v = { .to = l, .bits = l->dims == 8 ? 2 : 3, .levels = l->dims == 8 ? 3 : 8,
+                       .prune = l->rings > 1 && l != &lattices[LATTICE_IQ1] };
 
     for (int j = 0; j < l->npoints; j++)
         l->number[lattice_code(v.bits, l->point[j])] = (uint16_t)j;
     visit_places(&v, 0, 0, 1);
 }
-
-/* NAME, points, dimensions, rings, room for candidates */
-#define EACH(ROW) \
-    ROW(IQ1, iq1, 2048, 8, 3, 343304) \
-    ROW(IQ2_XXS, iq2_xxs, 256, 8, 2, 135360) \
-    ROW(IQ2_XS, iq2_xs, 512, 8, 2, 203376) \
-    ROW(IQ2_S, iq2_s, 1024, 8, 1, 61664) \
-    ROW(IQ3_XXS, iq3_xxs, 256, 4, 2, 34304) \
-    ROW(IQ3_S, iq3_s, 512, 4, 3, 36456)
-
-#define STORAGE(NAME, name, n, dim, ring, room) \
-    static uint16_t number_##name[LATTICE_CODES], near_##name[room]; \
-    static uint32_t spot_##name[LATTICE_CODES];
-EACH(STORAGE)
-
-static struct lattice lattices[LATTICES] = {
-#define LATTICE(NAME, name, n, dim, ring, room) \
-    [LATTICE_##NAME] = { .point = lattice_##name, .number = number_##name, .spot = spot_##name, .near = near_##name, \
-                         .npoints = n, .dims = dim, .rings = ring, .near_room = room },
-    EACH(LATTICE)
-};
 
 #define FILL(NAME, name, n, dim, ring, room) \
     static void fill_##name(void) { fill(&lattices[LATTICE_##NAME]); }

@@ -54,11 +54,15 @@ static inline void lattice_expand(float *y, uint32_t code, int bits, const float
  *     LATTICE_ONLY | point      it is not, and one point is nearer than all others
  *     first << 10 | n           the candidates: near[8 * first] to near[8 * first + n - 1]
  * Candidates are the points at the `rings` smallest distances from the place, in order of distance, then of number;
- * whole eights may be read. Ties between candidates go to the earlier one. */
+ * whole eights may be read. Ties between candidates go to the earlier one.
+ *
+ * few[code] is the same, but for IQ2 and IQ3 without candidates that cannot win for weights well inside the place, that is
+ * at scales where no coordinate is on the verge of being rounded to another level: those for which an earlier candidate
+ * has every coordinate at the same level or at one less far from the place's. */
 struct lattice {
     const uint16_t *point;      /* the codebook */
     uint16_t *number;           /* [code]: its number in the codebook, if it is there */
-    uint32_t *spot;             /* [code] */
+    uint32_t *spot, *few;       /* [code] */
     uint16_t *near;
     int npoints, dims, rings;
     uint32_t near_room;         /* elements of near */

@@ -175,7 +175,7 @@ static inline void ternary_settle(const struct lattice *l, struct cells *c, int 
                         high = scale[n] * (1 + moved_up[n]);
             const eight value = { low, mid, high, high, low, mid, high, high };
             const float *x = c->row_x[n] + 8 * k, *w = c->row_w[n] + 8 * k;
-            uint32_t point = lattice_nearest(l, 2, spot, x, w, value);
+            uint32_t point = lattice_nearest(l, spot, x, w, value);
             place[n] = (int32_t)(point == LATTICE_NONE ? ternary_nearest_of_all(l, x, w, value) : point);
             any[n] = -1;
         }
