@@ -1,12 +1,16 @@
 /* cut.c - see cut.h. */
 #include "convert/cut.h"
 
+#include "formats/file.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    CHUNK_WEIGHTS = 1 << 20,    /* weights of a chunk, or one row if that is longer */
-    BATCH_BYTES = 1 << 18,      /* tensors up to this size share a chunk... */
+    CHUNK_WEIGHTS = 1 << 20,    /* weights of a chunk, or one row if that is longer; fewer towards the end: */
+    PARTS = 8,                  /* never more than so many parts of what is left ... */
+    LEAST_WEIGHTS = 1 << 18,    /* ... but these, so that all threads end at about the same time */
+    BATCH_BYTES = 1 << 18,      /* tensors up to this size, and LEAST_WEIGHTS, share a chunk... */
     BATCH_GAP = 4096            /* ...when there is no more than this between them */
 };
 
@@ -36,21 +40,26 @@ static void cut_small(struct chunks *c, struct arena *a, size_t first, uint64_t 
     last->nbytes = at->offset + nbytes - last->offset;
 }
 
-uint64_t chunk_rows(const struct tensor *t)
+/* As many of `rows` as have so many weights. */
+static uint64_t rows_of(const struct tensor *t, uint64_t rows, uint64_t weights)
 {
-    uint64_t rows = tensor_rows(t), step = CHUNK_WEIGHTS / (tensor_row(t) ? tensor_row(t) : 1);
-
-    step = step ? step : 1;
-    return rows < step ? rows : step;
+    return min_u64(rows, max_u64(1, weights / max_u64(1, tensor_row(t))));
 }
 
-static void cut_large(struct chunks *c, struct arena *a, size_t first, const struct tensor *t)
+uint64_t chunk_rows(const struct tensor *t)
+{
+    return rows_of(t, tensor_rows(t), CHUNK_WEIGHTS);
+}
+
+/* `left`: weights of the output from t on. */
+static void cut_large(struct chunks *c, struct arena *a, size_t first, const struct tensor *t, uint64_t left)
 {
     const struct placed *at = &c->placed[first];
-    uint64_t rows = tensor_rows(t), step = chunk_rows(t);
+    uint64_t rows = tensor_rows(t);
 
-    for (uint64_t row = 0; row < rows; row += step) {
-        uint64_t n = rows - row < step ? rows - row : step;
+    for (uint64_t row = 0, n; row < rows; row += n) {
+        uint64_t part = (left - row * tensor_row(t)) / PARTS;
+        n = rows_of(t, rows - row, max_u64(LEAST_WEIGHTS, min_u64(CHUNK_WEIGHTS, part)));
         add_chunk(c, a, (struct chunk){ .first = first, .row = row, .nrows = n, .file = at->file,
                                         .offset = at->offset + row * tensor_row_bytes(t), .nbytes = n * tensor_row_bytes(t) });
     }
@@ -69,19 +78,23 @@ struct chunks chunks_cut(const struct model *m, const struct plan *plan, struct 
 {
     struct placed *placed = arena_array(a, struct placed, m->ntensors);
     struct chunks c = { .placed = placed };
+    uint64_t left = 0;
     size_t n = 0;
 
     for (size_t i = 0; i < m->ntensors; i++)
-        if (tensor_bytes(&m->tensor[i]))
+        if (tensor_bytes(&m->tensor[i])) {
             placed[n++] = (struct placed){ plan->tensor[i].file, plan->tensor[i].offset, i };
+            left += tensor_weights(&m->tensor[i]);
+        }
     if (n)
         qsort(placed, n, sizeof *placed, by_place);
     for (size_t i = 0; i < n; i++) {
         const struct tensor *t = &m->tensor[placed[i].tensor];
-        if (tensor_bytes(t) > BATCH_BYTES)
-            cut_large(&c, a, i, t);
+        if (tensor_bytes(t) > BATCH_BYTES || tensor_weights(t) > LEAST_WEIGHTS)
+            cut_large(&c, a, i, t, left);
         else
             cut_small(&c, a, i, tensor_bytes(t));
+        left -= tensor_weights(t);
     }
     return c;
 }

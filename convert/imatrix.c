@@ -426,7 +426,7 @@ void imatrix_provenance(const struct imatrix *m, struct meta *meta, struct arena
 
     for (size_t i = 0; i < 4; i++)
         meta_remove(meta, keys[i]);
-    if (!m->n)
+    if (!m || !m->n)
         return;
     meta_set_str(meta, a, keys[0], m->path);
     if (m->ndatasets)

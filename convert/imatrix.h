@@ -73,7 +73,8 @@ const char *imatrix_remark_text(enum imatrix_remark_kind);
 int imatrix_match(const struct imatrix *, const struct model *, const struct recipe_choice *choice, const char *const *before,
                   struct imatrix_match *, struct arena *a, struct fail *);
 
-/* The four keys quantize.imatrix.*, as llama-quantize appends them. `path` is what the user called the file. */
+/* The four keys quantize.imatrix.*, as llama-quantize appends them, though names of more than 127 bytes are not cut; `path` is what the
+ * user called the file. Those of an earlier matrix go, and NULL puts none in their place. */
 void imatrix_provenance(const struct imatrix *, struct meta *, struct arena *);
 
 #endif

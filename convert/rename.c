@@ -266,6 +266,18 @@ static void name_config(const char *config, struct fail *f)
         memcpy(at, config, strlen(config));
 }
 
+/* A GGUF file has its names already; m, if it is a model at all. */
+static struct model *check_model(struct model *m, struct fail *f)
+{
+    if (strcmp(meta_str(&m->meta, "general.type", "model"), "imatrix") != 0)
+        return m;
+    fail(f, FAIL_INPUT, "is an importance matrix, no model");
+    fail_in(f, m->path);
+    fail_hint(f, "'quantize MODEL --imatrix FILE' uses it, 'imatrix --show FILE' tells what is in it");
+    model_close(m);
+    return NULL;
+}
+
 struct model *model_rename(struct model *m, const struct rename_options *o, struct account *account, struct vocab **vocab,
                            struct fail *f)
 {
@@ -276,7 +288,7 @@ struct model *model_rename(struct model *m, const struct rename_options *o, stru
     if (vocab)
         *vocab = NULL;
     if (!m || strcmp(m->format->name, "gguf") == 0)
-        return m;
+        return m ? check_model(m, f) : NULL;
     if (!m->dir || !m->config) {
         fail(f, FAIL_INPUT, "there is no config.json and no params.json, so the model's family is not known");
         fail_in(f, m->path);

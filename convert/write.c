@@ -36,6 +36,8 @@ struct writing {
     bool started, made_dir;     /* from `started` on, OUT.part, journal and directory are ours */
     uint64_t done, resumed;     /* bytes */
     uint64_t failed_at;         /* the lowest chunk that failed */
+    bool *written;              /* which chunks are ... */
+    size_t begun;               /* ... and up to which one without a gap: the disk was told to begin with these */
     omp_lock_t telling;
     double told;                /* when progress was last told */
     struct arena arena;
@@ -228,6 +230,27 @@ static int write_chunk(struct writing *w, size_t i, struct arena *tmp, struct fa
     return 0;
 }
 
+/* Chunk i is written. */
+static void start_chunks(struct writing *w, size_t i)
+{
+    const struct chunk *c = w->chunks.item;
+    size_t first, until;
+
+    #pragma omp critical(write_started)
+    {
+        w->written[i] = true;
+        for (first = until = w->begun; until < w->chunks.n && w->written[until]; until++)
+            ;
+        w->begun = until;
+    }
+    for (size_t last; first < until; first = last + 1) {
+        for (last = first; last + 1 < until && c[last + 1].file == c[first].file; last++)
+            ;
+        if (w->file[c[first].file].open)
+            output_start(&w->file[c[first].file].output, c[first].offset, c[last].offset + c[last].nbytes);
+    }
+}
+
 /* Chunks are handed out in order, so when one fails all below it are done or being done: the failure of the lowest is
  * the same whatever the timing. */
 static int write_chunks(struct writing *w, struct fail *f)
@@ -242,15 +265,16 @@ static int write_chunks(struct writing *w, struct fail *f)
             struct fail mine = {0};
             if (i > __atomic_load_n(&w->failed_at, __ATOMIC_RELAXED))
                 continue;
-            if (write_chunk(w, i, &tmp, &mine) == 0)
+            if (write_chunk(w, i, &tmp, &mine) == 0) {
                 __atomic_add_fetch(&w->done, w->chunks.item[i].nbytes, __ATOMIC_RELAXED);
+                start_chunks(w, i);
+            }
             fail_lowest(f, &w->failed_at, i, &mine);
             arena_reset(&tmp);
             tell_progress(w, false);
         }
         arena_release(&tmp);
     }
-    omp_pause_resource_all(omp_pause_soft);         /* or they turn round for some milliseconds, looking for work, while the disk is waited for */
     return failed(f) ? -1 : 0;
 }
 
@@ -273,8 +297,11 @@ static int write_heads(struct writing *w, struct fail *f)
 {
     for (size_t i = 0; i < w->plan->nfiles; i++) {
         const struct plan_file *p = &w->plan->file[i];
-        if (w->file[i].open && output_write(&w->file[i].output, p->head, p->head_nbytes, 0, f) != 0)
+        if (!w->file[i].open)
+            continue;
+        if (output_write(&w->file[i].output, p->head, p->head_nbytes, 0, f) != 0)
             return -1;
+        output_start(&w->file[i].output, 0, p->head_nbytes);
     }
     return 0;
 }
@@ -325,6 +352,7 @@ static int write_all(struct writing *w, struct fail *f)
     if (write_chunks(w, f) != 0 || write_heads(w, f) != 0)
         return -1;
     reach("head");
+    omp_pause_resource_all(omp_pause_soft);     /* or threads turn round for some milliseconds, looking for work, while the disk is waited for */
     if (sync_all(w, f) != 0)
         return -1;
     if (!w->in_place && journal_append(&w->journal, JOURNAL_ALL, 0, f) != 0)
@@ -401,6 +429,7 @@ static int write_planned(struct writing *w, struct fail *f)
     w->in_place = !w->plan->out_is_dir && is_device(w->plan->out);
     w->file = arena_array(&w->arena, struct out_file, w->plan->nfiles);
     w->chunks = chunks_cut(w->model, w->plan, &w->arena);
+    w->written = arena_array(&w->arena, bool, w->chunks.n);
     w->journal.nchunks = w->chunks.n;
     w->journal.path = journal_path(w);
     w->journal.digest = digest_all(w);

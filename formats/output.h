@@ -28,6 +28,9 @@ struct output {
 int output_open(struct output *, const char *path, uint64_t nbytes, bool fresh, struct arena *, struct fail *);
 /* Thread-safe. Zeros stay a hole in a new file: weights that are holes in a sparse source take no room in the result either. */
 int output_write(struct output *, const void *bytes, uint64_t n, uint64_t offset, struct fail *);
+/* Has the disk begin with bytes [from, to), which all are written, while others are made: the sync at the end then finds little left to do.
+ * A page that goes on behind `to` is left to the range that starts there, for it would be written twice, or wait for the sync. */
+void output_start(const struct output *, uint64_t from, uint64_t to);
 int output_commit(struct output *, struct fail *);      /* fsync, rename, fsync of the directory; closes */
 void output_abandon(struct output *);                   /* closes, and leaves PATH.part for the next run */
 

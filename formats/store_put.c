@@ -28,7 +28,8 @@ static int copy_bytes(struct output *o, const struct file *src, const struct put
     for (uint64_t at = 0; at < src->nbytes && !failed(f); at += STEP) {
         uint64_t n = src->nbytes - at < STEP ? src->nbytes - at : STEP;
 
-        output_write(o, file_range(src, at, n, &tmp), n, at, f);
+        if (output_write(o, file_range(src, at, n, &tmp), n, at, f) == 0)
+            output_start(o, at, at + n);
         arena_reset(&tmp);
         if (opt->progress)
             opt->progress(opt->ctx, n);

@@ -27,6 +27,14 @@ int needs_text(const struct args *a, const char *command, struct fail *f)
                           fail_hint(f, "any UTF-8 text of at least a few thousand words in the model's language"));
 }
 
+int text_spared(const struct args *a, struct fail *f)
+{
+    if (!path_same(a->text, a->out))
+        return 0;
+    fail(f, FAIL_USAGE, "is the text that is read, and is never replaced");
+    return fail_in(f, a->out);
+}
+
 char *read_text(struct args *a, size_t *nbytes, struct fail *f)
 {
     return gzip_read_text(a->text, TEXT_LIMIT, &a->arena, nbytes, f);

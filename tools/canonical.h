@@ -13,6 +13,7 @@ struct model *canonical_open(const struct args *, const char *path, struct vocab
 struct vocab *canonical_vocab(struct model *, struct vocab *found, struct fail *);
 
 int needs_text(const struct args *, const char *command, struct fail *);        /* FAIL_USAGE without --text */
+int text_spared(const struct args *, struct fail *);     /* FAIL_USAGE if --out is the file of --text */
 char *read_text(struct args *, size_t *nbytes, struct fail *); /* of --text, a gzip file or not, in args' arena */
 
 #endif

@@ -190,6 +190,8 @@ static int run_embed(struct args *a, struct fail *f)
         return fail(f, FAIL_USAGE, "'embed' needs --text FILE"), fail_hint(f, "every line of it becomes a vector");
     if (a->out && !a->force && path_exists(a->out))
         return fail(f, FAIL_USAGE, "'%s' exists already", a->out), fail_hint(f, "--force replaces it");
+    if (a->out && text_spared(a, f) != 0)
+        return -1;
     if ((m = canonical_open(a, a->operand.item[0], &found, f)) && (!a->out || model_spared(m, a->out, f) == 0))
         bad = embed(a, m, found, f);
     model_close(m);

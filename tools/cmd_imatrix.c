@@ -158,7 +158,7 @@ static int run_compute(struct args *a, struct fail *f)
     struct model *m;
     int bad = -1;
 
-    if (needs_text(a, "imatrix", f) != 0 || check_out(a, f) != 0)
+    if (needs_text(a, "imatrix", f) != 0 || check_out(a, f) != 0 || text_spared(a, f) != 0)
         return -1;
     if ((m = canonical_open(a, a->operand.item[0], &found, f)) && model_spared(m, a->out, f) == 0)
         bad = compute(a, m, found, &s, &r, f);

@@ -252,8 +252,8 @@ static int open_canonical(struct job *j, bool as_converted, struct fail *f)
     for (size_t i = 0; i < a->metadata.n; i++)
         if (meta_word_set(&j->model->meta, &j->model->arena, a->metadata.item[i], f))
             return -1;
-    if (j->imatrix && !a->no_provenance)
-        imatrix_provenance(j->imatrix, &j->model->meta, &j->model->arena);
+    if (j->imatrix)
+        imatrix_provenance(a->no_provenance ? NULL : j->imatrix, &j->model->meta, &j->model->arena);
     return check_tokenizer(j, f) || choose(j, as_converted, f) ? -1 : 0;
 }
 

@@ -139,18 +139,74 @@ int sums_check(const struct sums *s, struct fail *f)
     return 0;
 }
 
-static int other_shape(const struct sums *s, const struct imatrix_entry *e, struct fail *f)
-{
-    const struct sums_entry *before = &s->entry[name_index_find(&s->names, e->name)];
+/* ---- several files as one ---- */
 
-    fail(f, FAIL_INPUT, "'%s' has %" PRIu64 " columns of %" PRIu64 " experts, in the files before it %zu of %zu", e->name,
-         e->ncolumns, e->nmatrices, before->columns, before->experts);
-    return fail_hint(f, "add up matrices of one model only");
+/* One file in doubles. In a .dat file a count is of chunks; without any it holds means. */
+static void take_file(struct sums *s, const struct imatrix *from, uint64_t unit)
+{
+    for (size_t n = 0; n < from->n; n++) {
+        const struct imatrix_entry *e = &from->entry[n];
+        struct sums_entry *to = sums_entry(s, e->name, e->nmatrices, e->ncolumns);
+
+        for (size_t i = 0; i < to->experts * to->columns; i++)
+            to->sum[i] = (double)e->sum[i] * (double)unit;
+        for (size_t k = 0; k < to->experts; k++)
+            to->count[k] = (e->count[k] > 0 ? (uint64_t)e->count[k] : from->legacy) * unit;
+    }
+}
+
+/* An expert that saw nothing has ones for means where all experts have one count. */
+static bool all_ones(const double *sum, size_t columns, uint64_t count)
+{
+    for (size_t i = 0; i < columns; i++)
+        if (sum[i] != (double)count)
+            return false;
+    return true;
+}
+
+/* An entry of a .dat file does not tell that it is of several experts: another file does. */
+static void split_entry(struct sums *s, struct sums_entry *e, size_t experts)
+{
+    uint64_t count = e->count[0];
+
+    e->columns /= experts;
+    e->experts = experts;
+    e->count = arena_array(&s->arena, uint64_t, experts);
+    for (size_t k = 0; k < experts; k++) {
+        double *sum = e->sum + k * e->columns;
+        if (all_ones(sum, e->columns, count))
+            memset(sum, 0, e->columns * sizeof *sum);
+        else
+            e->count[k] = count;
+    }
+}
+
+static int add_entry(struct sums *s, struct sums *more, struct sums_entry *e, struct fail *f)
+{
+    int64_t at = name_index_find(&s->names, e->name);
+    struct sums_entry *to = at < 0 ? sums_entry(s, e->name, e->experts, e->columns) : &s->entry[at];
+
+    if (to->experts == 1 && e->experts > 1 && to->columns == e->experts * e->columns)
+        split_entry(s, to, e->experts);
+    else if (e->experts == 1 && to->experts > 1 && e->columns == to->experts * to->columns)
+        split_entry(more, e, to->experts);
+    if (to->experts != e->experts || to->columns != e->columns) {
+        fail(f, FAIL_INPUT, "'%s' has %zu columns of %zu experts, in the files before it %zu of %zu", e->name, e->columns, e->experts,
+             to->columns, to->experts);
+        return fail_hint(f, "add up matrices of one model only");
+    }
+    for (size_t i = 0; i < to->experts * to->columns; i++)
+        to->sum[i] += e->sum[i];
+    for (size_t k = 0; k < to->experts; k++)
+        to->count[k] += e->count[k];
+    return 0;
 }
 
 int sums_merge(struct sums *s, const struct imatrix *from, struct fail *f)
 {
     uint64_t context = from->chunk_size, unit;
+    struct sums more = {0};
+    int bad = 0;
 
     s->context = s->context ? s->context : context ? context : CHUNK_CONTEXT;
     context = context ? context : s->context;
@@ -158,17 +214,11 @@ int sums_merge(struct sums *s, const struct imatrix *from, struct fail *f)
     s->chunks += context == s->context ? from->nchunks : (from->nchunks * context + s->context / 2) / s->context;
     for (size_t i = 0; i < from->ndatasets; i++)
         sums_dataset(s, from->dataset[i]);
-    for (size_t n = 0; n < from->n; n++) {
-        const struct imatrix_entry *e = &from->entry[n];
-        struct sums_entry *to = sums_entry(s, e->name, e->nmatrices, e->ncolumns);
-        if (!to)
-            return other_shape(s, e, f);
-        for (size_t i = 0; i < to->experts * to->columns; i++)
-            to->sum[i] += (double)e->sum[i] * (double)unit;
-        for (size_t k = 0; k < to->experts; k++)
-            to->count[k] += (uint64_t)e->count[k] * unit;
-    }
-    return 0;
+    take_file(&more, from, unit);
+    for (size_t n = 0; n < more.n && !bad; n++)
+        bad = add_entry(s, &more, &more.entry[n], f);
+    sums_release(&more);
+    return bad;
 }
 
 /* ---- the file ---- */

@@ -64,7 +64,8 @@ void sums_shrink(struct sums *, uint64_t least);
 int sums_check(const struct sums *, struct fail *);
 
 /* Adds a file: sums, counts, chunks (in units of s->context, which the first file sets), datasets. A .dat file has counted
- * chunks; their tokens are s->context each. FAIL_INPUT: entries of different shapes. */
+ * chunks; their tokens are s->context each, and its entries may be of as many experts as another file says: the count is each expert's, or
+ * 0 if its means are ones. FAIL_INPUT: entries of different shapes. */
 int sums_merge(struct sums *s, const struct imatrix *, struct fail *);
 
 /* Writes the file described above, atomically. `starved` experts and the `least` they were held against go into keys of

@@ -138,6 +138,34 @@ TEST(sums_file_and_back)
     leave_folder();
 }
 
+/* A .dat file has one count, of chunks, for all experts of an entry, and ones where an expert saw nothing. */
+TEST(old_files_are_merged_with_experts)
+{
+    static const int64_t calls[] = { 3 }, none[] = { 0 }, counts[] = { 10, 0, 6 };
+    const float means[] = { 6, 9, 3, 3, 12, 3 }, squares[] = { 10, 40, 0, 0, 6, 12 };
+    struct imatrix_entry old = { .name = "e", .nmatrices = 1, .ncolumns = 6, .sum = means, .count = calls };
+    struct imatrix_entry new = { .name = "e", .nmatrices = 3, .ncolumns = 2, .sum = squares, .count = counts };
+    struct imatrix dat = { .legacy = true, .entry = &old, .n = 1 }, gguf = { .entry = &new, .n = 1, .chunk_size = 2 };
+    struct fail f = {0};
+
+    for (int order = 0; order < 2; order++) {
+        struct sums s = { .context = 2 };
+        const struct sums_entry *e;
+        CHECK(sums_merge(&s, order ? &dat : &gguf, &f) == 0 && sums_merge(&s, order ? &gguf : &dat, &f) == 0);
+        e = s.entry;
+        CHECK(s.n == 1 && e->experts == 3 && e->columns == 2);
+        CHECK(e->count[0] == 16 && e->count[1] == 0 && e->count[2] == 12);
+        CHECK(e->sum[0] == 22 && e->sum[1] == 58 && e->sum[2] == 0 && e->sum[4] == 30 && e->sum[5] == 18);
+        sums_release(&s);
+    }
+    struct sums s = { .context = 2 };
+    old.count = none;           /* weights as they are, which is what one call makes of them */
+    CHECK(sums_merge(&s, &dat, &f) == 0 && s.entry->count[0] == 2 && s.entry->sum[0] == 12);
+    old.ncolumns = 5;
+    CHECK(sums_merge(&s, &gguf, &f) == 0 && sums_merge(&s, &dat, &f) != 0 && f.kind == FAIL_INPUT);
+    sums_release(&s);
+}
+
 TEST(starved_experts_are_read_back)
 {
     struct sums s = { .chunks = 3, .context = 4 };
