@@ -19,6 +19,10 @@ enum {
  * to 65504. Below this bound nothing can overflow; beyond it what was encoded is decoded again and looked at. */
 static const float sure_to_fit = 32768.0f;
 
+/* With importance, encodings compare products of two sums of importance times a weight to the third: these stay far below the largest
+ * float while weights are below the first and importance below the second. */
+static const float sure_when_weighted = 256.0f, sure_importance = 1e8f;
+
 struct quantize_model {
     struct model base;
     struct model *inner;
@@ -57,7 +61,30 @@ static int tell_not_finite(const struct tensor *t, const float *x, size_t n, uin
     return 0;
 }
 
-/* Rows that keep their type: F32, F16 and BF16 are looked at, which costs no more than reading them. */
+static uint32_t bits_of(float x)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+/* Among n weights of any type that can be decoded: those of blocks whose scale is none. */
+static bool any_not_finite(const struct qtype *type, const uint8_t *rows, size_t n)
+{
+    float x[PIECE];
+    bool found = false;
+
+    for (size_t at = 0; at < n && !found; at += PIECE) {
+        size_t k = n - at < PIECE ? n - at : PIECE, block = (size_t)type->block;
+
+        type->decode(rows + at / block * (size_t)type->nbytes, x, k / block);
+        found = isa_current()->any_from(F32_INF, x, k);
+    }
+    return found;
+}
+
+/* Rows that keep their type: F32, F16 and BF16 are looked at, which costs no more than reading them, blocks are decoded for it. */
 static int check_passing(const struct tensor *t, const void *rows, uint64_t first, uint64_t n, struct arena *tmp, struct fail *f)
 {
     size_t count = (size_t)(n * tensor_row(t));
@@ -70,16 +97,18 @@ static int check_passing(const struct tensor *t, const void *rows, uint64_t firs
         bad = top_bits_16(rows, count) >= F16_INF;
     else if (strcmp(type, "bf16") == 0)
         bad = top_bits_16(rows, count) >= BF16_INF;
+    else if (t->type->block > 1 && t->type->decode)
+        bad = any_not_finite(t->type, rows, count);
     if (!bad)
         return 0;
     float *x = arena_raw(tmp, count * sizeof *x);
-    t->type->decode(rows, x, count);
+    t->type->decode(rows, x, count / (size_t)t->type->block);
     return tell_not_finite(t, x, count, first * tensor_row(t), f);
 }
 
 /* ---- encoding ---- */
-/* n weights from index `first` on were encoded as `out`: refuses what became infinite on the way. */
-static int check_overflow(const struct tensor *t, const float *x, const void *out, size_t n, uint64_t first,
+/* n weights from index `first` on were encoded as `out`, `weighted` or not: refuses what became infinite on the way. */
+static int check_overflow(const struct tensor *t, bool weighted, const float *x, const void *out, size_t n, uint64_t first,
                           struct arena *tmp, struct fail *f)
 {
     size_t block = (size_t)t->type->block, at = 0, worst;
@@ -95,6 +124,11 @@ static int check_overflow(const struct tensor *t, const float *x, const void *ou
     for (size_t i = at; i < at + block; i++)
         if (fabsf(x[i]) > fabsf(x[worst]))
             worst = i;
+    if (weighted && fabsf(x[worst]) < sure_to_fit) {
+        fail(f, FAIL_INPUT, "tensor '%s' cannot be made %s at index %" PRIu64 " with its importance, whose products are too large there",
+             t->name, t->type->label, first + worst);
+        return fail_hint(f, "the matrix is damaged, or the model it was computed on is; --exclude-weights %s does without it", t->name);
+    }
     fail(f, FAIL_INPUT, "tensor '%s' has the value %g at index %" PRIu64 ", which is too large for %s", t->name,
          (double)x[worst], first + worst, t->type->label);
     return fail_hint(f, "choose a type with the range of F32 for it, as BF16: --tensor-type '%s=bf16'", t->name);
@@ -110,18 +144,16 @@ static int encode_strip(const struct tensor *t, const float *weight, const float
     if (large && isa_current()->any_from(F32_INF, x, n))
         return tell_not_finite(t, x, n, first * row, f);
     t->type->encode(x, weight, out, (size_t)nrows, (size_t)(row / (uint64_t)t->type->block));
-    return large ? check_overflow(t, x, out, n, first * row, tmp, f) : 0;
+    return large ? check_overflow(t, weight != NULL, x, out, n, first * row, tmp, f) : 0;
 }
 
 /* Decodes n weights piece by piece, and looks at each while it is in the nearest cache (F32 sources, strip == NULL, are
- * only looked at). Returns whether any is not sure to fit. */
-static bool decode_strip(const struct qtype *source, const uint8_t *rows, float *strip, size_t n)
+ * only looked at). Returns whether any is as large as the bound, as bits. */
+static bool decode_strip(const struct qtype *source, const uint8_t *rows, float *strip, size_t n, uint32_t bound)
 {
     bool large = false;
-    uint32_t bound;
     bool (*any_from)(uint32_t, const float *, size_t) = isa_current()->any_from;
 
-    memcpy(&bound, &sure_to_fit, sizeof bound);
     for (size_t at = 0; at < n; at += PIECE) {
         size_t k = n - at < PIECE ? n - at : PIECE, block = (size_t)source->block;
         const uint8_t *in = rows + at / block * (size_t)source->nbytes;
@@ -159,13 +191,16 @@ static const void *encode_rows(const struct tensor *t, const struct tensor *sour
     uint64_t in_bytes = tensor_row_bytes(source), out_bytes = tensor_row_bytes(t), width = tensor_row(t), done, k;
     uint8_t *out = arena_raw(tmp, (size_t)(n * out_bytes));
     float *strip = floats ? NULL : arena_raw(tmp, (size_t)(width < STRIP ? STRIP : width) * sizeof *strip);
+    uint32_t bound = bits_of(weight ? sure_when_weighted : sure_to_fit);
 
     for (done = 0; done < n; done += k) {
         const uint8_t *rows = in + done * in_bytes;
         const float *x = floats ? (const float *)(const void *)rows : strip;
         k = strip_rows(t, weight != NULL, first + done, n - done);
-        bool large = decode_strip(source->type, rows, strip, (size_t)(k * width));
-        if (encode_strip(t, weight_of_row(t, weight, first + done), x, large, first + done, k, out + done * out_bytes, tmp, f) != 0)
+        const float *mine = weight_of_row(t, weight, first + done);
+        bool large = decode_strip(source->type, rows, strip, (size_t)(k * width), bound);
+        large |= mine && isa_current()->any_from(bits_of(sure_importance), mine, (size_t)width);
+        if (encode_strip(t, mine, x, large, first + done, k, out + done * out_bytes, tmp, f) != 0)
             return NULL;
     }
     return out;

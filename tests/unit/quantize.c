@@ -131,6 +131,32 @@ TEST(quantize_looks_at_what_passes_through)
         CHECK_STR(f.text, "tensor 'blk.0.w' has the value Inf at index 1");
         CHECK(!failed((f = read_broken(sources[s], NULL, 1, 60000.0f), &f)));
     }
+    struct fail f = read_broken("q8_0", NULL, 70, 1e38f);       /* the block's scale is infinite, its other levels are 0 */
+    CHECK_STR(f.text, "tensor 'blk.0.w' has the value NaN at index 64");
+    CHECK(!failed((f = read_broken("q8_0", NULL, 70, 1e6f), &f)));
+}
+
+TEST(quantize_refuses_importance_that_overflows)
+{
+    static const char *const types[] = { "q4_0", "q2_k", "q4_k", "q5_k", "iq4_nl" };
+    struct arena a = {0};
+    float *weight = arena_array(&a, float, 256);
+    const float *weights[1] = { weight };
+
+    for (int round = 0; round < 2; round++)
+        for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+            struct fail f = {0};
+            struct toy *toy = toy_new();
+
+            for (size_t k = 0; k < 256; k++)
+                weight[k] = round ? 3e38f : 1e12f;
+            toy_add(toy, "blk.0.w", "f32", 0, 3, 256);
+            struct model *m = wrap(toy, types[i], weights, &f);
+            CHECK(m && (read_rows(m, 3, &a, &f) != NULL) == (round == 0));
+            CHECK(round == 0 || strstr(f.text, "with its importance, whose products are too large there"));
+            model_close(m);
+        }
+    arena_release(&a);
 }
 
 TEST(quantize_refuses_what_becomes_infinite)
