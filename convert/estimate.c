@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum { SAMPLE_ROWS = 8, SAMPLE_ROW = 1024, LEAST_NANOSECONDS = 1000000, STRIP = 1 << 15,
-       BESIDE = 8 << 20 };             /* journal, chunks, code that had not run yet, what malloc keeps: seen to be 0 to 9 MB */
+       BESIDE = 4 << 20 };             /* journal, chunks, code that had not run yet, what malloc keeps: 0 to 3 MB seen, 9 from directories */
 
 /* About normally distributed, always the same. */
 static void make_up(float *x, size_t n)
@@ -69,10 +69,10 @@ static double rate_of(struct rate *known, size_t *n, const struct qtype *from, c
     return known[(*n)++].seconds;
 }
 
-/* What one thread holds of a tensor: rows as they come, once more where they may be moved to become GGUF's, and as they go. */
-static uint64_t held(const struct model *m, const struct tensor *t, const struct qtype *from)
+/* What one thread holds of a tensor: rows as they come, as many copies as there are on the way, and as they go. */
+static uint64_t held(const struct tensor *t, const struct qtype *from, uint64_t copies)
 {
-    uint64_t rows = chunk_rows(t), row = tensor_row(t), copies = strcmp(m->format->name, "gguf") == 0 ? 1 : 2;
+    uint64_t rows = chunk_rows(t), row = tensor_row(t);
 
     return rows * (copies * qtype_row_bytes(from, row) + tensor_row_bytes(t)) + 4 * max_u64(row, STRIP);
 }
@@ -82,6 +82,7 @@ struct estimate estimate_run(const struct model *m, const struct qtype *const *f
     struct arena tmp = {0};
     struct rate *known = arena_array(&tmp, struct rate, m->ntensors);
     uint64_t most = 0, read = 0, written = 0;
+    uint64_t copies = strcmp(m->format->name, "gguf") == 0 ? 1 : 2;         /* rows may be moved to become GGUF's */
     double rate = model_read_rate(m);
     size_t n = 0, threads = (size_t)omp_get_max_threads(), cores = (size_t)omp_get_num_procs();
     struct estimate e = {0};
@@ -89,14 +90,14 @@ struct estimate estimate_run(const struct model *m, const struct qtype *const *f
     for (size_t i = 0; i < m->ntensors; i++) {
         const struct tensor *t = &m->tensor[i];
 
-        most = max_u64(most, held(m, t, from[i]));
+        most = max_u64(most, held(t, from[i], copies));
         read += tensor_rows(t) * qtype_row_bytes(from[i], tensor_row(t));
         written += tensor_bytes(t);
         if (t->type != from[i])
             e.seconds += (double)tensor_weights(t) * rate_of(known, &n, from[i], t->type, weight && weight[i]);
     }
     arena_release(&tmp);
-    e.peak_nbytes = peak_nbytes() + threads * most + m->panel_nbytes + BESIDE;
+    e.peak_nbytes = peak_nbytes() + threads * most + m->panel_nbytes + copies * BESIDE;
     e.seconds = e.seconds / (double)min_u64(threads, cores) + (rate > 0 ? (double)read / rate : 0) +
                 (double)written / ESTIMATE_WRITE_RATE + ESTIMATE_ONCE;
     return e;
