@@ -3,16 +3,16 @@
 #include "convert/quantize.h"
 
 #include "quant/isa.h"
-#include "quant/lanes.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <math.h>
+#include <string.h>
 
 enum {
     STRIP = 1 << 15,            /* weights decoded at a time: 128 KB of floats beside what they become */
     PIECE = 1 << 11,            /* weights decoded and looked at in one go, a multiple of every block */
-    F32_INF = 0x7f800000, F16_INF = 0x7c00, BF16_INF = 0x7f80
+    F32_INF = 0x7f800000
 };
 
 /* No encoding stores a number larger than the largest weight of its block, and the half floats they use for scales reach
@@ -23,6 +23,12 @@ static const float sure_to_fit = 32768.0f;
  * float while weights are below the first and importance below the second. */
 static const float sure_when_weighted = 256.0f, sure_importance = 1e8f;
 
+/* The bounds of weights, and infinity, as bits of 16-bit floats. */
+static const struct { uint16_t sure, when_weighted, inf; } half_bits[] = {
+    [HALF_BF16] = { 0x4700, 0x4380, 0x7f80 },
+    [HALF_F16] = { 0x7800, 0x5c00, 0x7c00 },
+};
+
 struct quantize_model {
     struct model base;
     struct model *inner;
@@ -30,27 +36,6 @@ struct quantize_model {
 };
 
 /* ---- numbers that are none ---- */
-/* The largest magnitude among n 16-bit floats of any kind, as bits: infinities and NaN are the largest. */
-static uint32_t top_bits_16(const uint16_t *x, size_t n)
-{
-    typedef int16_t v16 __attribute__((vector_size(4 * LANES)));
-    v16 top = {0}, a;
-    uint32_t most = 0;
-    size_t i = 0;
-
-    for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        memcpy(&a, x + i, sizeof a);
-        a &= 0x7fff;
-        v16 more = a > top;
-        top = (a & more) | (top & ~more);
-    }
-    for (int k = 0; k < 2 * LANES; k++)
-        most = (uint32_t)top[k] > most ? (uint32_t)top[k] : most;
-    for (; i < n; i++)
-        most = (x[i] & 0x7fffu) > most ? x[i] & 0x7fffu : most;
-    return most;
-}
-
 /* Names the first weight that is not finite; `first` is the index of x[0] in the tensor. */
 static int tell_not_finite(const struct tensor *t, const float *x, size_t n, uint64_t first, struct fail *f)
 {
@@ -88,15 +73,12 @@ static bool any_not_finite(const struct qtype *type, const uint8_t *rows, size_t
 static int check_passing(const struct tensor *t, const void *rows, uint64_t first, uint64_t n, struct arena *tmp, struct fail *f)
 {
     size_t count = (size_t)(n * tensor_row(t));
-    const char *type = t->type->name;
     bool bad = false;
 
-    if (strcmp(type, "f32") == 0)
+    if (t->type->half)
+        bad = isa_current()->any_half_from(half_bits[t->type->half].inf, rows, count);
+    else if (strcmp(t->type->name, "f32") == 0)
         bad = isa_current()->any_from(F32_INF, rows, count);
-    else if (strcmp(type, "f16") == 0)
-        bad = top_bits_16(rows, count) >= F16_INF;
-    else if (strcmp(type, "bf16") == 0)
-        bad = top_bits_16(rows, count) >= BF16_INF;
     else if (t->type->block > 1 && t->type->decode)
         bad = any_not_finite(t->type, rows, count);
     if (!bad)
@@ -147,6 +129,18 @@ static int encode_strip(const struct tensor *t, const float *weight, const float
     return large ? check_overflow(t, weight != NULL, x, out, n, first * row, tmp, f) : 0;
 }
 
+/* Rows of 16-bit floats go straight into encodings that take those, if none is large. */
+static bool encode_straight(const struct tensor *t, enum half_kind half, const float *weight, const void *rows, uint64_t nrows, void *out)
+{
+    uint64_t row = tensor_row(t);
+    uint16_t bound = weight ? half_bits[half].when_weighted : half_bits[half].sure;
+
+    if (!half || !t->type->encode_half || isa_current()->any_half_from(bound, rows, (size_t)(nrows * row)))
+        return false;
+    t->type->encode_half(rows, half, weight, out, (size_t)nrows, (size_t)(row / (uint64_t)t->type->block));
+    return true;
+}
+
 /* Decodes n weights piece by piece, and looks at each while it is in the nearest cache (F32 sources, strip == NULL, are
  * only looked at). Returns whether any is as large as the bound, as bits. */
 static bool decode_strip(const struct qtype *source, const uint8_t *rows, float *strip, size_t n, uint32_t bound)
@@ -195,12 +189,13 @@ static const void *encode_rows(const struct tensor *t, const struct tensor *sour
 
     for (done = 0; done < n; done += k) {
         const uint8_t *rows = in + done * in_bytes;
-        const float *x = floats ? (const float *)(const void *)rows : strip;
+        const float *x = floats ? (const float *)(const void *)rows : strip, *w = weight_of_row(t, weight, first + done);
         k = strip_rows(t, weight != NULL, first + done, n - done);
-        const float *mine = weight_of_row(t, weight, first + done);
-        bool large = decode_strip(source->type, rows, strip, (size_t)(k * width), bound);
-        large |= mine && isa_current()->any_from(bits_of(sure_importance), mine, (size_t)width);
-        if (encode_strip(t, mine, x, large, first + done, k, out + done * out_bytes, tmp, f) != 0)
+        bool heavy = w && isa_current()->any_from(bits_of(sure_importance), w, (size_t)width);
+        if (!heavy && encode_straight(t, source->type->half, w, rows, k, out + done * out_bytes))
+            continue;
+        bool large = decode_strip(source->type, rows, strip, (size_t)(k * width), bound) || heavy;
+        if (encode_strip(t, w, x, large, first + done, k, out + done * out_bytes, tmp, f) != 0)
             return NULL;
     }
     return out;

@@ -15,11 +15,14 @@ static bool always(void)
 
 extern const struct qtype *const qtypes_base[];
 bool any_from_base(uint32_t, const float *, size_t);
+bool any_half_from_base(uint16_t, const void *, size_t);
 #ifdef __x86_64__
 extern const struct qtype *const qtypes_avx2[];
 extern const struct qtype *const qtypes_avx512[];
 bool any_from_avx2(uint32_t, const float *, size_t);
 bool any_from_avx512(uint32_t, const float *, size_t);
+bool any_half_from_avx2(uint16_t, const void *, size_t);
+bool any_half_from_avx512(uint16_t, const void *, size_t);
 
 static bool has_avx2(void)
 {
@@ -37,10 +40,10 @@ static bool has_avx512(void)
 #endif
 
 static const struct isa all[] = {
-    { "base", always, qtypes_base, any_from_base },
+    { "base", always, qtypes_base, any_from_base, any_half_from_base },
 #ifdef __x86_64__
-    { "avx2", has_avx2, qtypes_avx2, any_from_avx2 },
-    { "avx512", has_avx512, qtypes_avx512, any_from_avx512 },
+    { "avx2", has_avx2, qtypes_avx2, any_from_avx2, any_half_from_avx2 },
+    { "avx512", has_avx512, qtypes_avx512, any_from_avx512, any_half_from_avx512 },
 #endif
 };
 

@@ -18,6 +18,7 @@ struct isa {
     const struct qtype *const *types;       /* qtype_count() pointers, same order in every isa */
     /* Has one of n floats a magnitude of `bound` or more, given as bits? Infinities and NaN have, whatever it is. */
     bool (*any_from)(uint32_t bound, const float *x, size_t n);
+    bool (*any_half_from)(uint16_t bound, const void *x, size_t n);    /* the same for floats of 16 bits of either kind, anywhere in memory */
 };
 
 /* All instruction sets compiled in, narrowest first; *n is their number. */

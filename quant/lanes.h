@@ -288,6 +288,23 @@ static inline int vany(vi mask)
 #endif
 }
 
+/* Sign bits of the lanes, lane 0 in bit 0. */
+static inline uint32_t vbits(vi mask)
+{
+#if LANES == 16
+    return _mm512_movepi32_mask((__m512i)mask);
+#elif LANES == 8
+    return (uint32_t)_mm256_movemask_ps((__m256)mask);
+#elif defined __x86_64__
+    return (uint32_t)_mm_movemask_ps((__m128)mask);
+#else
+    uint32_t bits = 0;
+    for (int k = 0; k < LANES; k++)
+        bits |= (uint32_t)(mask[k] < 0) << k;
+    return bits;
+#endif
+}
+
 /* 0, 1, 2 ... */
 static inline vi vlane(void)
 {
@@ -312,12 +329,31 @@ static inline vsome vgreater(vf a, vf b)
 #endif
 }
 
+static inline vsome vdiffer(vf a, vf b)
+{
+#if LANES == 16
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_NEQ_UQ);
+#else
+    return a != b;
+#endif
+}
+
 static inline vi vsome_lanes(vsome some)
 {
 #if LANES == 16
     return (vi)_mm512_movm_epi32(some);
 #else
     return some;
+#endif
+}
+
+/* Lane 0 in bit 0. */
+static inline uint32_t vsome_bits(vsome some)
+{
+#if LANES == 16
+    return some;
+#else
+    return vbits(some);
 #endif
 }
 
@@ -427,23 +463,6 @@ static inline void columns(const float *x, size_t stride, int n, int live, vf *c
             col[i + k] = k < live ? vf_load(x + (size_t)k * stride + i) : (vf){0};
         vtranspose(col + i);
     }
-}
-
-/* Sign bits of the lanes, lane 0 in bit 0. */
-static inline uint32_t vbits(vi mask)
-{
-#if LANES == 16
-    return _mm512_movepi32_mask((__m512i)mask);
-#elif LANES == 8
-    return (uint32_t)_mm256_movemask_ps((__m256)mask);
-#elif defined __x86_64__
-    return (uint32_t)_mm_movemask_ps((__m128)mask);
-#else
-    uint32_t bits = 0;
-    for (int k = 0; k < LANES; k++)
-        bits |= (uint32_t)(mask[k] < 0) << k;
-    return bits;
-#endif
 }
 
 /* Stores the lanes of x where mask is set, one after the other, and perhaps more behind them, LANES in all; returns how many

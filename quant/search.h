@@ -429,12 +429,11 @@ SEARCH vf moves_scale(const struct moves *m)
 
 /* A group whose weights may move, its 16 weights side by side. */
 struct mover {
-    _Alignas(4 * LANES) float q[16];            /* levels */
+    _Alignas(4 * LANES) float x[16], q[16];     /* weights, levels */
     float q_to[16], xl_to[16], l2_to[16];       /* what each weight would make of it and the sums if it moved next... */
     uint32_t better;                            /* ...and whether the fit improves by that, a bit for each */
     float xl, l2;                               /* sums of the fit */
     unsigned at;                    /* the next weight to be judged, 16 more for each pass before this one */
-    const float *x;
     int group, lane;                /* for the caller */
 };
 
@@ -445,15 +444,26 @@ SEARCH void mover_try(struct mover *m, float nmax)
         vf x = vf_load(m->x + i), q = vf_load(m->q + i), w = x * x, wx = w * x;
         vf xl = m->xl - wx * q, l2 = m->l2 - w * q * q;
         vf l = level(x * l2 / xl, -nmax, nmax - 1);
-        vi moves = (xl > 0) & (l != q);
+        vsome moves = vgreater(xl, (vf){0}) & vdiffer(l, q);
         xl += wx * l;
         l2 += w * l * l;
-        moves &= (l2 > 0) & (xl * xl * m->l2 > m->xl * m->xl * l2);
-        m->better |= vbits(moves) << i;
+        moves &= vgreater(l2, (vf){0}) & vgreater(xl * xl * m->l2, m->xl * m->xl * l2);
+        m->better |= vsome_bits(moves) << i;
         vf_store(m->q_to + i, l);
         vf_store(m->xl_to + i, xl);
         vf_store(m->l2_to + i, l2);
     }
+}
+
+/* *to = *from if `go`, without a branch, which compilers make of ?: here. */
+SEARCH void move_if(bool go, float *to, const float *from)
+{
+    uint32_t old, new, mask = 0 - (uint32_t)go;
+
+    memcpy(&old, to, sizeof old);
+    memcpy(&new, from, sizeof new);
+    old ^= (old ^ new) & mask;
+    memcpy(to, &old, sizeof old);
 }
 
 /* Takes the next move of the group, if there is one. All 16 weights were tried under the sums as they are: by these all
@@ -466,9 +476,9 @@ SEARCH bool mover_step(struct mover *m)
     unsigned i = (m->at + stay) % 16;
 
     m->at += stay + 1;
-    m->xl = *(go ? &m->xl_to[i] : &m->xl);
-    m->l2 = *(go ? &m->l2_to[i] : &m->l2);
-    m->q[i] = *(go ? &m->q_to[i] : &m->q[i]);
+    move_if(go, &m->xl, &m->xl_to[i]);
+    move_if(go, &m->l2, &m->l2_to[i]);
+    move_if(go, &m->q[i], &m->q_to[i]);
     return go;
 }
 

@@ -8,13 +8,15 @@
 
 #include "quant/half.h"
 #include "quant/search.h"
+#include "quant/type.h"
 
 #define SUPER 256
 
 /* Up to LANES super-blocks side by side. Idle lanes repeat the first one; nothing of them is stored. */
 struct panel {
     vf x[SUPER];                            /* weight i of each super-block */
-    const float *row[LANES];                /* where each one's weights come from */
+    const void *row[LANES];                 /* where each one's weights come from, floats or */
+    enum half_kind half;
     const float *importance[LANES];         /* of the same columns, if there is one */
     uint8_t *out[LANES];                    /* where each super-block goes */
     int live;
@@ -28,6 +30,49 @@ SEARCH void gather(const float *const row[LANES], int first, int n, vf *out)
             out[i + k] = vf_load(row[k] + first + i);
         vtranspose(out + i);
     }
+}
+
+/* The two floats of each word: the first in its low half. */
+SEARCH void halves(vu word, enum half_kind half, vf *first, vf *second)
+{
+    *first = half == HALF_BF16 ? (vf)(word << 16) : vf32_from_f16(word & 0xffff);
+    *second = half == HALF_BF16 ? (vf)(word & 0xffff0000) : vf32_from_f16(word >> 16);
+}
+
+/* gather() for the weights of a panel. 16-bit floats are turned around in pairs. */
+SEARCH void gather_pairs(const void *const row[LANES], enum half_kind half, vf x[SUPER])
+{
+    for (int i = 0; i < SUPER / 2; i += LANES) {
+        vf word[LANES];
+        for (int k = 0; k < LANES; k++)
+            word[k] = vf_load((const float *)row[k] + i);
+        vtranspose(word);
+        for (int k = 0; k < LANES; k++)
+            halves((vu)word[k], half, &x[2 * (i + k)], &x[2 * (i + k) + 1]);
+    }
+}
+
+SEARCH void panel_fill(struct panel *p)
+{
+    if (p->half == HALF_BF16)
+        gather_pairs(p->row, HALF_BF16, p->x);
+    else if (p->half == HALF_F16)
+        gather_pairs(p->row, HALF_F16, p->x);
+    else
+        gather((const float *const *)p->row, 0, SUPER, p->x);
+}
+
+/* Weights [first, first + LANES) of the super-block in a lane. */
+SEARCH vf panel_row(const struct panel *p, int lane, int first)
+{
+    uint16_t __attribute__((vector_size(2 * LANES))) word;
+    vf even, odd;
+
+    if (!p->half)
+        return vf_load((const float *)p->row[lane] + first);
+    memcpy(&word, (const uint8_t *)p->row[lane] + 2 * first, sizeof word);
+    halves(__builtin_convertvector(word, vu), p->half, &even, &odd);
+    return even;
 }
 
 /* Mean square of each super-block, times `factor`: 1 or 2. */
@@ -101,22 +146,23 @@ SEARCH void put_half(const struct panel *p, size_t at, vu half)
     }
 }
 
-/* The encode() of every K encoding: panel by panel through encode_panel, once for each case of `weighted`. */
-SEARCH void encode_panels(const float *in, const float *importance, void *out, size_t nrows, size_t row_blocks,
+/* The encode_half() of every K encoding: panel by panel through encode_panel, once for each case of `weighted`. */
+SEARCH void encode_panels(const void *in, enum half_kind half, const float *importance, void *out, size_t nrows, size_t row_blocks,
                           size_t nbytes, void (*encode_panel)(const struct panel *, bool weighted))
 {
-    size_t nblocks = nrows * row_blocks;
+    size_t nblocks = nrows * row_blocks, stride = SUPER * (half ? sizeof(uint16_t) : sizeof(float));
 
     for (size_t first = 0; first < nblocks; first += LANES) {
         struct panel p;
+        p.half = half;
         p.live = nblocks - first < LANES ? (int)(nblocks - first) : LANES;
         for (int k = 0; k < LANES; k++) {
             size_t block = first + (k < p.live ? (size_t)k : 0);
-            p.row[k] = in + SUPER * block;
+            p.row[k] = (const uint8_t *)in + stride * block;
             p.importance[k] = importance ? importance + SUPER * (block % row_blocks) : NULL;
             p.out[k] = (uint8_t *)out + nbytes * block;
         }
-        gather(p.row, 0, SUPER, p.x);
+        panel_fill(&p);
         if (importance)
             encode_panel(&p, true);
         else

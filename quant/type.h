@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Floats of 16 bits, as checkpoints store them. */
+enum half_kind { HALF_NONE, HALF_BF16, HALF_F16 };
+
 /* One row of types.def. Sizes come from sizeof, never from a hand-typed number. */
 struct qtype {
     const char *name;           /* "q4_k": lower case, as files and identifiers here spell it */
@@ -17,6 +20,7 @@ struct qtype {
     const char *safetensors;    /* dtype in a safetensors header; NULL: that format cannot carry it */
     int gguf_id;                /* ggml_type in a GGUF file; -1: that format cannot carry it */
     int block, nbytes;          /* weights and bytes per block */
+    enum half_kind half;             /* is it one of those? */
     bool needs_weight;          /* ggml cannot encode it without importance; what llama-quantize refuses: recipe.h */
 
     /* nblocks blocks to floats. `in` needs no more than the alignment of the block's largest field. */
@@ -27,6 +31,10 @@ struct qtype {
      * it ignore it. A row is encoded without regard to its neighbors, so rows may come in any portions.
      * NULL: read-only encoding. */
     void (*encode)(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks);
+
+    /* The same from floats of 16 bits (HALF_NONE: of 32), which need no alignment: the bytes that encode() makes of them when
+     * they were decoded, which is what this saves. NULL: not for this encoding. */
+    void (*encode_half)(const void *in, enum half_kind, const float *weight, void *out, size_t nrows, size_t row_blocks);
 };
 
 /* All lookups use the table of the instruction set in force (isa.h) and return NULL when there is no such row. */

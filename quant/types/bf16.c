@@ -19,5 +19,5 @@ static void encode(const float *restrict in, const float *weight, void *out, siz
         half[i] = bf16_from_f32(in[i]);
 }
 
-QTYPE(bf16) = { .name = "bf16", .label = "BF16", .safetensors = "BF16", .gguf_id = 30,
+QTYPE(bf16) = { .name = "bf16", .label = "BF16", .safetensors = "BF16", .gguf_id = 30, .half = HALF_BF16,
                 .block = 1, .nbytes = sizeof(uint16_t), .decode = decode, .encode = encode };

@@ -32,5 +32,5 @@ static void encode(const float *in, const float *weight, void *out, size_t nrows
         half[i] = f16_from_f32(in[i]);
 }
 
-QTYPE(f16) = { .name = "f16", .label = "F16", .safetensors = "F16", .gguf_id = 1,
+QTYPE(f16) = { .name = "f16", .label = "F16", .safetensors = "F16", .gguf_id = 1, .half = HALF_F16,
                .block = 1, .nbytes = sizeof(uint16_t), .decode = decode, .encode = encode };

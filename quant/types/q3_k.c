@@ -64,14 +64,16 @@ SEARCH void search_weighted(const struct panel *p, struct searched *s)
 /* One more group whose weights may move. */
 SEARCH void mover_begin(struct mover *m, const struct panel *p, const struct moves *group, int j, int lane)
 {
-    m->x = p->row[lane] + 16 * j;
     m->group = j;
     m->lane = lane;
     m->xl = group->sum.xl[lane];
     m->l2 = group->sum.l2[lane];
     m->at = 0;
-    for (int i = 0; i < 16; i += LANES)
-        vf_store(m->q + i, level(group->gain[lane] * vf_load(m->x + i), -4, 3));
+    for (int i = 0; i < 16; i += LANES) {
+        vf x = panel_row(p, lane, 16 * j + i);
+        vf_store(m->x + i, x);
+        vf_store(m->q + i, level(group->gain[lane] * x, -4, 3));
+    }
 }
 
 /* One move in each of the groups at a time: what one computes hides behind another. */
@@ -228,12 +230,18 @@ SEARCH void encode_panel(const struct panel *p, bool weighted)
         put_moved(p, &s, &f);
 }
 
+static __attribute__((noinline, noclone)) void encode_half(const void *in, enum half_kind half, const float *weight, void *out,
+                                                          size_t nrows, size_t row_blocks)
+{
+    encode_panels(in, half, weight, out, nrows, row_blocks, sizeof(struct q3_k), encode_panel);
+}
+
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)
 {
-    encode_panels(in, weight, out, nrows, row_blocks, sizeof(struct q3_k), encode_panel);
+    encode_half(in, HALF_NONE, weight, out, nrows, row_blocks);
 }
 
 QTYPE(q3_k) = {
     .name = "q3_k", .label = "Q3_K", .gguf_id = 11, .block = SUPER, .nbytes = sizeof(struct q3_k),
-    .decode = decode, .encode = encode,
+    .decode = decode, .encode = encode, .encode_half = encode_half,
 };

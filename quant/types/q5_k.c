@@ -64,12 +64,18 @@ SEARCH void encode_panel(const struct panel *p, bool weighted)
     put_words(p, word, WORDS);
 }
 
+static __attribute__((noinline, noclone)) void encode_half(const void *in, enum half_kind half, const float *weight, void *out,
+                                                          size_t nrows, size_t row_blocks)
+{
+    encode_panels(in, half, weight, out, nrows, row_blocks, sizeof(struct q5_k), encode_panel);
+}
+
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)
 {
-    encode_panels(in, weight, out, nrows, row_blocks, sizeof(struct q5_k), encode_panel);
+    encode_half(in, HALF_NONE, weight, out, nrows, row_blocks);
 }
 
 QTYPE(q5_k) = {
     .name = "q5_k", .label = "Q5_K", .gguf_id = 13, .block = SUPER, .nbytes = sizeof(struct q5_k),
-    .decode = decode, .encode = encode,
+    .decode = decode, .encode = encode, .encode_half = encode_half,
 };

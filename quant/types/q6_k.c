@@ -108,12 +108,18 @@ SEARCH void encode_panel(const struct panel *p, bool weighted)
     put_half(p, offsetof(struct q6_k, d), half);
 }
 
+static __attribute__((noinline, noclone)) void encode_half(const void *in, enum half_kind half, const float *weight, void *out,
+                                                          size_t nrows, size_t row_blocks)
+{
+    encode_panels(in, half, weight, out, nrows, row_blocks, sizeof(struct q6_k), encode_panel);
+}
+
 static void encode(const float *in, const float *weight, void *out, size_t nrows, size_t row_blocks)
 {
-    encode_panels(in, weight, out, nrows, row_blocks, sizeof(struct q6_k), encode_panel);
+    encode_half(in, HALF_NONE, weight, out, nrows, row_blocks);
 }
 
 QTYPE(q6_k) = {
     .name = "q6_k", .label = "Q6_K", .gguf_id = 14, .block = SUPER, .nbytes = sizeof(struct q6_k),
-    .decode = decode, .encode = encode,
+    .decode = decode, .encode = encode, .encode_half = encode_half,
 };
