@@ -98,7 +98,7 @@ SEARCH void iq4_sums(const vf x[GROUP], const vf w[GROUP], vf gain, vf *qx, vf *
  * get 0. */
 SEARCH vf iq4_search(const vf x[GROUP], const vf w[GROUP])
 {
-    vf top = extreme(x, GROUP), qx, q2;
+    vf top = extreme_finite(x, GROUP), qx, q2;
 
     iq4_sums(x, w, 1 / (-top / iq4_value[0]), &qx, &q2);
     vf scale = pick(q2 > 0, qx / q2, (vf){0}), best = scale * qx;

@@ -252,6 +252,20 @@ SEARCH vf extreme(const vf *x, int n)
     return top;
 }
 
+/* The same of finite numbers. The largest and the smallest tell, but where they are as large. */
+SEARCH vf extreme_finite(const vf *x, int n)
+{
+    vf high = x[0], low = x[0];
+
+    for (int i = 1; i < n; i++) {
+        high = vmax(high, x[i]);
+        low = vmin(low, x[i]);
+    }
+    if (vany((high == -low) & (high != 0)))
+        return extreme(x, n);
+    return pick(high > -low, high, low);
+}
+
 /* Sums of a fit without minimum: of w*l*x and w*l*l over the group. */
 struct products {
     vf xl, l2;
@@ -289,9 +303,9 @@ SEARCH void symmetric_climb(struct symmetric_search *s, const vf *x, const vf *w
     }
 }
 
-SEARCH void symmetric_begin(struct symmetric_search *s, const vf *x, const vf *w, int n, float nmax)
+SEARCH void symmetric_begin(struct symmetric_search *s, const vf *x, const vf *w, int n, float nmax, bool finite)
 {
-    s->top = extreme(x, n);
+    s->top = finite ? extreme_finite(x, n) : extreme(x, n);
     for (int i = 0; i < n; i++)
         s->wx[i] = w[i] * x[i];
     for (int k = 0; k < RUNGS; k++)
@@ -338,7 +352,7 @@ SEARCH struct symmetric fit_symmetric(const vf *x, const vf *w, int n, float nma
     struct symmetric_search s;
     struct symmetric fit;
 
-    symmetric_begin(&s, x, w, n, nmax);
+    symmetric_begin(&s, x, w, n, nmax, finite);
     symmetric_sums(&s, x, w, n, nmax, finite);
     symmetric_choose(&s, 1, nmax, &fit);
     return fit;
@@ -351,7 +365,7 @@ SEARCH void fit_symmetric_groups(const vf *const x[], const vf *const w[], int n
     struct symmetric_search s[SYMMETRIC_ABREAST];
 
     for (int g = 0; g < SYMMETRIC_ABREAST; g++)
-        symmetric_begin(&s[g], x[g], w[g], n, nmax);
+        symmetric_begin(&s[g], x[g], w[g], n, nmax, finite);
     for (int g = 0; g < SYMMETRIC_ABREAST; g++)
         symmetric_sums(&s[g], x[g], w[g], n, nmax, finite);
     symmetric_choose(s, SYMMETRIC_ABREAST, nmax, fit);
@@ -367,7 +381,7 @@ struct moves {
 
 SEARCH void moves_begin(struct moves *m, const vf *x, float nmax)
 {
-    m->top = extreme(x, 16);
+    m->top = extreme_finite(x, 16);
     m->gain = -nmax / m->top;
     m->zero = vabs(m->top) < GROUP_EPSILON;
 }
