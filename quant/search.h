@@ -458,10 +458,11 @@ SEARCH void mover_try(struct mover *m, float nmax)
         vf x = vf_load(m->x + i), q = vf_load(m->q + i), w = x * x, wx = w * x;
         vf xl = m->xl - wx * q, l2 = m->l2 - w * q * q;
         vf l = level(x * l2 / xl, -nmax, nmax - 1);
-        vsome moves = vgreater(xl, (vf){0}) & vdiffer(l, q);
+        vf least = xl;
         xl += wx * l;
         l2 += w * l * l;
-        moves &= vgreater(l2, (vf){0}) & vgreater(xl * xl * m->l2, m->xl * m->xl * l2);
+        least = vmin(least, l2);
+        vsome moves = vdiffer(l, q) & vgreater(least, (vf){0}) & vgreater(xl * xl * m->l2, m->xl * m->xl * l2);
         m->better |= vsome_bits(moves) << i;
         vf_store(m->q_to + i, l);
         vf_store(m->xl_to + i, xl);
