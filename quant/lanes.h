@@ -357,6 +357,16 @@ static inline uint32_t vsome_bits(vsome some)
 #endif
 }
 
+/* Lane by lane: some ? a : b. */
+static inline vf vsome_pick(vsome some, vf a, vf b)
+{
+#if LANES == 16
+    return (vf)_mm512_mask_mov_ps((__m512)b, some, (__m512)a);
+#else
+    return pick(some, a, b);
+#endif
+}
+
 static inline int vsome_any(vsome some)
 {
 #if LANES == 16

@@ -425,15 +425,44 @@ SEARCH vsome may_move(const struct doubt *d, vf x, vf q, vf part)
     return vgreater(vabs(vmin(vmax(x * d->l2, d->low), d->high) - q * d->xl) + part, d->most);
 }
 
-/* Lanes in which some weight may move. In the rest nothing ever will: four groups of five of a trained model. */
-SEARCH vi moves_likely(const struct moves *m, const vf *x, float nmax, const vf *q, const vf *part)
+/* What a weight x of level q would make of its level and of the sums if it moved, and whether the fit improves by that. */
+struct step {
+    vf q, xl, l2;
+    vsome better;
+};
+
+SEARCH struct step step_of(vf x, vf q, vf all_xl, vf all_l2, float nmax)
+{
+    vf w = x * x, wx = w * x, xl = all_xl - wx * q, l2 = all_l2 - w * q * q, l = level(x * l2 / xl, -nmax, nmax - 1);
+    struct step to = { .q = l, .xl = xl + wx * l, .l2 = l2 + w * l * l };
+
+    to.better = vdiffer(l, q) & vgreater(vmin(xl, to.l2), (vf){0}) & vgreater(to.xl * to.xl * all_l2, all_xl * all_xl * to.l2);
+    return to;
+}
+
+/* Lanes in which some weight may move; in the rest nothing ever will: four groups of five of a trained model. In a lane the
+ * first that may was tried, and moved if that was better. */
+struct likely {
+    vi lanes;
+    vf judged, q;                   /* how many weights were, and the level of the last of them */
+};
+
+SEARCH struct likely moves_first(struct moves *m, const vf *x, float nmax, const vf *q, const vf *part)
 {
     struct doubt d = doubt_of(m->top, m->sum, nmax);
-    vsome likely = {0};
+    vf first = {0}, judged = {0};
 
-    for (int i = 0; i < 16; i++)
-        likely |= may_move(&d, x[i], q[i], part[i]);
-    return ~m->zero & d.positive & (~d.regular | vsome_lanes(likely));
+    for (int i = 15; i >= 0; i--) {
+        vsome may = may_move(&d, x[i], q[i], part[i]);
+        first = vsome_pick(may, x[i], first);
+        judged = vsome_pick(may, vf_all((float)(i + 1)), judged);
+    }
+    vf now = level_near(m->gain * first, false, -nmax, true, nmax - 1);
+    struct step to = step_of(first, now, m->sum.xl, m->sum.l2, nmax);
+    vi open = ~m->zero & d.positive, known = open & d.regular & (judged > 0), moves = known & vsome_lanes(to.better);
+    m->sum.xl = pick(moves, to.xl, m->sum.xl);
+    m->sum.l2 = pick(moves, to.l2, m->sum.l2);
+    return (struct likely){ known | (open & ~d.regular), pick(known, judged, (vf){0}), pick(moves, to.q, now) };
 }
 
 SEARCH vf moves_scale(const struct moves *m)
@@ -455,18 +484,11 @@ SEARCH void mover_try(struct mover *m, float nmax)
 {
     m->better = 0;
     for (int i = 0; i < 16; i += LANES) {
-        vf x = vf_load(m->x + i), q = vf_load(m->q + i), w = x * x, wx = w * x;
-        vf xl = m->xl - wx * q, l2 = m->l2 - w * q * q;
-        vf l = level(x * l2 / xl, -nmax, nmax - 1);
-        vf least = xl;
-        xl += wx * l;
-        l2 += w * l * l;
-        least = vmin(least, l2);
-        vsome moves = vdiffer(l, q) & vgreater(least, (vf){0}) & vgreater(xl * xl * m->l2, m->xl * m->xl * l2);
-        m->better |= vsome_bits(moves) << i;
-        vf_store(m->q_to + i, l);
-        vf_store(m->xl_to + i, xl);
-        vf_store(m->l2_to + i, l2);
+        struct step to = step_of(vf_load(m->x + i), vf_load(m->q + i), vf_all(m->xl), vf_all(m->l2), nmax);
+        m->better |= vsome_bits(to.better) << i;
+        vf_store(m->q_to + i, to.q);
+        vf_store(m->xl_to + i, to.xl);
+        vf_store(m->l2_to + i, to.l2);
     }
 }
 

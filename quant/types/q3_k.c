@@ -62,18 +62,20 @@ SEARCH void search_weighted(const struct panel *p, struct searched *s)
 }
 
 /* One more group whose weights may move. */
-SEARCH void mover_begin(struct mover *m, const struct panel *p, const struct moves *group, int j, int lane)
+SEARCH void mover_begin(struct mover *m, const struct panel *p, const struct moves *group, const struct likely *likely, int j, int lane)
 {
     m->group = j;
     m->lane = lane;
     m->xl = group->sum.xl[lane];
     m->l2 = group->sum.l2[lane];
-    m->at = 0;
+    m->at = (unsigned)likely->judged[lane];
     for (int i = 0; i < 16; i += LANES) {
         vf x = panel_row(p, lane, 16 * j + i);
         vf_store(m->x + i, x);
         vf_store(m->q + i, level(group->gain[lane] * x, -4, 3));
     }
+    if (m->at)
+        m->q[m->at - 1] = likely->q[lane];
 }
 
 /* One move in each of the groups at a time: what one computes hides behind another. */
@@ -111,16 +113,16 @@ SEARCH void search_plain(const struct panel *p, struct searched *s)
     s->nmovers = 0;
     for (int j = 0; j < 16; j += ABREAST) {
         vf q[ABREAST][16], part[ABREAST][16];
-        uint32_t lanes[ABREAST];
+        struct likely likely[ABREAST];
         for (int k = 0; k < ABREAST; k++)
             moves_begin(&group[j + k], p->x + 16 * (j + k), 4);
         for (int k = 0; k < ABREAST; k++)
             moves_round(&group[j + k], p->x + 16 * (j + k), 4, q[k], part[k]);
         for (int k = 0; k < ABREAST; k++)
-            lanes[k] = vbits(moves_likely(&group[j + k], p->x + 16 * (j + k), 4, q[k], part[k]));
+            likely[k] = moves_first(&group[j + k], p->x + 16 * (j + k), 4, q[k], part[k]);
         for (int k = 0; k < ABREAST; k++)
-            for (uint32_t left = lanes[k]; left; left &= left - 1)
-                mover_begin(&s->mover[s->nmovers++], p, &group[j + k], j + k, __builtin_ctz(left));
+            for (uint32_t left = vbits(likely[k].lanes); left; left &= left - 1)
+                mover_begin(&s->mover[s->nmovers++], p, &group[j + k], &likely[k], j + k, __builtin_ctz(left));
     }
     make_moves(s, group);
     for (int j = 0; j < 16; j++) {
