@@ -102,6 +102,16 @@ static inline vf vabs(vf x)
     return (vf)((vi)x & 0x7fffffff);
 }
 
+/* The bits of x that are in `mask`, and those of `set`, which are others. */
+static inline vf vmasked(vf x, int32_t mask, int32_t set)
+{
+#if LANES == 16
+    return (vf)_mm512_ternarylogic_epi32((__m512i)x, _mm512_set1_epi32(mask), _mm512_set1_epi32(set), 0xea);
+#else
+    return (vf)(((vi)x & mask) | set);
+#endif
+}
+
 /* b where it is greater, else a: keeps a when they are equal, as `if (b > a) a = b` does. */
 static inline vf vmax(vf a, vf b)
 {
@@ -166,8 +176,8 @@ static inline vi vimax(vi a, vi b)
 #endif
 }
 
-/* max(x, 0) and min(x, high) for high > 0, up to the sign of 0; x is no NaN. The bits of floats of one sign are ordered as
- * integers, for which AVX CPUs have more units to spare than for floats. */
+/* max(x, 0) and min(x, high) for high > 0, up to the sign of 0, and both limits for x, low, high > 0; x is no NaN. The bits of
+ * floats of one sign are ordered as integers, for which AVX CPUs have more units to spare than for floats. */
 static inline vf vleast0(vf x)
 {
 #if LANES > 4
@@ -183,6 +193,15 @@ static inline vf vmost(vf x, float high)
     return (vf)vimin((vi)x, (vi)vf_all(high));
 #else
     return vmin(x, vf_all(high));
+#endif
+}
+
+static inline vf vwithin(vf x, float low, float high)
+{
+#if LANES > 4
+    return (vf)vimin(vimax((vi)x, (vi)vf_all(low)), (vi)vf_all(high));
+#else
+    return vmin(vmax(x, vf_all(low)), vf_all(high));
 #endif
 }
 

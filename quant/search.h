@@ -27,8 +27,7 @@
  * beyond that it picks the same bits the reference picks (and 0 for NaN). */
 SEARCH vf rounded(vf t, float low, float high)
 {
-    vf near = (vf)(((vi)(t + ROUNDER) & 0x007fffff) | 0x4b000000);
-    return vmin(vmax(near, vf_all(ROUNDER + low)), vf_all(ROUNDER + high));
+    return vwithin(vmasked(t + ROUNDER, 0x007fffff, 0x4b000000), ROUNDER + low, ROUNDER + high);
 }
 
 SEARCH vf level(vf t, float low, float high)
