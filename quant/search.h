@@ -434,13 +434,14 @@ SEARCH struct step step_of(vf x, vf q, vf all_xl, vf all_l2, float nmax)
 {
     vf w = x * x, wx = w * x, xl = all_xl - wx * q, l2 = all_l2 - w * q * q, l = level(x * l2 / xl, -nmax, nmax - 1);
     struct step to = { .q = l, .xl = xl + wx * l, .l2 = l2 + w * l * l };
+    vf least = vmin(xl, to.l2);     /* both have to be above 0; if to.l2 is NaN, the last comparison fails */
 
-    to.better = vdiffer(l, q) & vgreater(vmin(xl, to.l2), (vf){0}) & vgreater(to.xl * to.xl * all_l2, all_xl * all_xl * to.l2);
+    to.better = vdiffer(l, q) & vgreater(least, (vf){0}) & vgreater(to.xl * to.xl * all_l2, all_xl * all_xl * to.l2);
     return to;
 }
 
-/* Lanes in which some weight may move; in the rest nothing ever will: four groups of five of a trained model. In a lane the
- * first that may was tried, and moved if that was better. */
+/* Lanes in which some weight may move; in the rest nothing ever will: four groups of five of a trained model. The first that
+ * may was tried, and moved if that was better: for all lanes at once that costs less than a try of one group's 16. */
 struct likely {
     vi lanes;
     vf judged, q;                   /* how many weights were, and the level of the last of them */

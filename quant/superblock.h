@@ -15,7 +15,7 @@
 /* Up to LANES super-blocks side by side. Idle lanes repeat the first one; nothing of them is stored. */
 struct panel {
     vf x[SUPER];                            /* weight i of each super-block */
-    const void *row[LANES];                 /* where each one's weights come from, floats or */
+    const void *row[LANES];                 /* where each one's weights come from: floats of this kind */
     enum half_kind half;
     const float *importance[LANES];         /* of the same columns, if there is one */
     uint8_t *out[LANES];                    /* where each super-block goes */
@@ -146,7 +146,7 @@ SEARCH void put_half(const struct panel *p, size_t at, vu half)
     }
 }
 
-/* The encode_half() of every K encoding: panel by panel through encode_panel, once for each case of `weighted`. */
+/* The encode_half() of every K encoding, which encode() calls, too: panel by panel through encode_panel, once for each case of `weighted`. */
 SEARCH void encode_panels(const void *in, enum half_kind half, const float *importance, void *out, size_t nrows, size_t row_blocks,
                           size_t nbytes, void (*encode_panel)(const struct panel *, bool weighted))
 {

@@ -204,6 +204,40 @@ static void check_alone(struct subject *s, size_t isa, const struct trial *t)
     check(s, same, s->isa[isa]->name, t->name, "a row depends on its neighbors");
 }
 
+static const struct qtype *isa_type(const struct isa *isa, enum half_kind half)
+{
+    size_t row = 0;
+
+    while (isa->types[row]->half != half)
+        row++;
+    return isa->types[row];
+}
+
+/* From 16-bit floats at odd addresses come the bytes that come from the floats they decode to. */
+static void check_half(struct subject *s, size_t isa, const struct trial *t, enum half_kind half)
+{
+    const struct qtype *q = subject_type(s, isa), *source = isa_type(s->isa[isa], half);
+    uint8_t *want = buffer(t->nbytes), *got = buffer(t->nbytes), *stored = buffer(2 * t->n + 1);
+    uint16_t *aligned = buffer(2 * t->n);
+    float *x = buffer(t->n * sizeof *x);
+
+    source->encode(t->x, NULL, aligned, 1, t->n);
+    for (size_t i = 0; i < t->n; i++)
+        if ((aligned[i] & 0x7c00) == 0x7c00)        /* what is infinite, and some more */
+            aligned[i] &= 0x83ff;
+    source->decode(aligned, x, t->n);
+    memcpy(stored + 1, aligned, 2 * t->n);
+    q->encode(x, t->w, want, t->nrows, t->row_blocks);
+    q->encode_half(stored + 1, half, t->w, got, t->nrows, t->row_blocks);
+    check(s, memcmp(want, got, t->nbytes) == 0, s->isa[isa]->name, t->name, "other bytes from 16-bit floats");
+    check(s, guarded(got, t->nbytes), s->isa[isa]->name, t->name, "encode_half wrote past the end");
+    free(want);
+    free(got);
+    free(stored);
+    free(aligned);
+    free(x);
+}
+
 static void try_rows(struct subject *s, const struct row_class *c, size_t kind, size_t nrows, size_t row_blocks)
 {
     const struct qtype *base = subject_type(s, 0);
@@ -224,6 +258,8 @@ static void try_rows(struct subject *s, const struct row_class *c, size_t kind, 
     for (size_t isa = 0; isa < s->nisa; isa++) {
         check_isa(s, isa, &t);
         check_alone(s, isa, &t);
+        for (enum half_kind half = HALF_BF16; base->encode_half && half <= HALF_F16; half++)
+            check_half(s, isa, &t, half);
     }
     free(x);
     free(w);

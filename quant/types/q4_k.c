@@ -58,8 +58,8 @@ SEARCH void encode_panel(const struct panel *p, bool weighted)
     put_words(p, word, WORDS);
 }
 
-static __attribute__((noinline, noclone)) void encode_half(const void *in, enum half_kind half, const float *weight, void *out,
-                                                          size_t nrows, size_t row_blocks)
+static __attribute__((noinline)) void encode_half(const void *in, enum half_kind half, const float *weight, void *out, size_t nrows,
+                                                  size_t row_blocks)
 {
     encode_panels(in, half, weight, out, nrows, row_blocks, sizeof(struct q4_k), encode_panel);
 }
