@@ -12,7 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LISTED = 8 };            /* starved experts that are shown to people; JSON has all */
+enum {
+    LISTED = 8,                 /* starved experts that are shown to people; JSON has all */
+    EXPERTS_IN_LINE = 12
+};
 
 /* What is told of a matrix that was made. */
 struct made {
@@ -218,6 +221,27 @@ static void show_entry(const struct sums *s, const struct sums_entry *e)
            g.mean, g.deviation, 100 * g.active, g.entropy, 100 * g.outliers, g.similarity);
 }
 
+/* Tokens of each expert; tensors that stand in one layer usually see the same. */
+static void show_experts(const struct sums *s)
+{
+    const struct sums_entry *last = NULL;
+
+    for (size_t i = 0; i < s->n; i++) {
+        const struct sums_entry *e = &s->entry[i];
+        bool known = last && last->experts == e->experts && memcmp(last->count, e->count, e->experts * sizeof *e->count) == 0;
+
+        if (e->experts == 1 || known)
+            continue;
+        fputs(last ? "" : "\n", stdout);
+        print_last(e->name, 80);
+        printf(": tokens of its %zu experts", e->experts);
+        for (size_t k = 0; k < e->experts; k++)
+            printf("%s%9" PRIu64, k % EXPERTS_IN_LINE ? "" : "\n", e->count[k]);
+        putchar('\n');
+        last = e;
+    }
+}
+
 static int show_text(const struct sums *s, const char *path, struct fail *f)
 {
     printf("%s: %zu tensors, %" PRIu64 " chunks of %" PRIu64 " tokens\n", path, s->n, s->chunks, s->context);
@@ -230,6 +254,7 @@ static int show_text(const struct sums *s, const char *path, struct fail *f)
            "max", "mean", "sd", "active%", "entropy", "out%", "cos");
     for (size_t i = 0; i < s->n; i++)
         show_entry(s, &s->entry[i]);
+    show_experts(s);
     return stdout_done(f);
 }
 

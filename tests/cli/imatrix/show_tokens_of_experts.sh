@@ -1,0 +1,1 @@
+$bantam imatrix --show "$root/tests/golden/imatrix/experts.gguf" | tail -n 3
