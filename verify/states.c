@@ -289,6 +289,7 @@ struct states *states_open(const struct states_options *options, struct fail *f)
 
     *s = (struct states){ .options = *options, .fd = -1, .journal = -1, .ngroups = options->streams * options->groups,
                           .save_after = seconds_now() + options->seconds, .arena = arena };
+    s->options.digest = arena_strdup(&s->arena, options->digest ? options->digest : "");      /* a journal may be begun when the caller's is gone */
     s->nslots = s->ngroups + 1;
     s->group = arena_array(&s->arena, struct group, s->ngroups);
     s->taken = arena_array(&s->arena, bool, s->nslots);

@@ -25,11 +25,11 @@ struct states_options {
     size_t group_floats;                /* of the largest group */
     bool spill;                         /* in the file all the time */
     const char *path;                   /* NULL: nothing is kept for a next run, and a spill file is anonymous, in $TMPDIR */
-    const char *digest;                 /* what the run depends on; a journal with another one is begun anew */
+    const char *digest;                 /* what the run depends on; a journal with another one is begun anew. Copied; NULL: without a path */
     double seconds;                     /* between two savings when states are in memory */
 };
 
-/* Takes up what an earlier run has left. Another run with that path: FAIL_SYSTEM. NULL: see *f. */
+/* Takes up what an earlier run has left. The path is borrowed until states_close(). Another run with that path: FAIL_SYSTEM. NULL: see *f. */
 struct states *states_open(const struct states_options *, struct fail *);
 
 /* Closes; `keep`: what is in the files stays for the next run, otherwise they are removed. NULL is fine. */

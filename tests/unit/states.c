@@ -27,11 +27,16 @@ static void leave(void)
     rmdir(dir);
 }
 
+/* The digest need not outlive the call: with states in memory the journal is begun by the first saving. */
 static struct states *open_states(bool spill, const char *digest)
 {
-    struct states_options o = { .streams = 2, .groups = 3, .group_floats = FLOATS, .spill = spill, .path = path, .digest = digest };
+    char given[40];
+    struct states_options o = { .streams = 2, .groups = 3, .group_floats = FLOATS, .spill = spill, .path = path, .digest = given };
     struct fail f = {0};
+
+    snprintf(given, sizeof given, "%s", digest);
     struct states *s = states_open(&o, &f);
+    memset(given, '-', sizeof given);
 
     if (!s)
         test_failed(__FILE__, __LINE__, "%s", f.text);
