@@ -406,7 +406,7 @@ SEARCH void moves_round(struct moves *m, const vf *x, float nmax, vf *q, vf *par
  * quotient) is less than the 10^-4 that are given away here, if the group is `regular`: x * l2 is not above 256 xl, and
  * cubes stay within the range of a float. In other groups any weight may. */
 struct doubt {
-    vf l2, xl, low, high, most;     /* sums of the groups, scaled */
+    vf l2, minus_xl, low, high, most;       /* sums of the groups, scaled */
     vi positive, regular;
 };
 
@@ -415,13 +415,13 @@ SEARCH struct doubt doubt_of(vf top, struct products sum, float nmax)
     vf xl = sum.xl * 2.0004f;
 
     top = vabs(top);
-    return (struct doubt){ sum.l2 * 2.0004f, xl, xl * -nmax, xl * (nmax - 1), sum.xl * 0.9999f, sum.xl > 0,
+    return (struct doubt){ sum.l2 * 2.0004f, -xl, xl * -nmax, xl * (nmax - 1), sum.xl * 0.9999f, sum.xl > 0,
                            (top > 0x1p-30f) & (top < 0x1p30f) & (top * sum.l2 < 256 * sum.xl) };
 }
 
 SEARCH vsome may_move(const struct doubt *d, vf x, vf q, vf part)
 {
-    return vgreater(vabs(vmin(vmax(x * d->l2, d->low), d->high) - q * d->xl) + part, d->most);
+    return vgreater(vabs(vabout(q, d->minus_xl, vmin(vmax(x * d->l2, d->low), d->high))) + part, d->most);
 }
 
 /* What a weight x of level q would make of its level and of the sums if it moved, and whether the fit improves by that. */
