@@ -114,7 +114,7 @@ static inline void lattice_ask(const struct lattice *l, struct lattice_rule r, c
 
         vf_store(start, (vf)starts);
         for (int i = 0; i < n; i += LANES) {
-            vi here = vi_load((int32_t *)at + i), later = (vi)vlookup(start, here & (LANES - 1)) | 2 << 2 * r.steps;
+            vi here = vi_load((int32_t *)at + i), later = (vi)vlookup(start, here & (LANES - 1)) | (int)(2u << 2 * r.steps);
             later &= vi_all(-2) << (here >> QUESTION_FIRST & 31);
             here |= (lattice_lowest_bit(later) - 1) << QUESTION_LAST;
             vi_store((int32_t *)at + i, here);
