@@ -4,6 +4,7 @@
 #define BANTAM_FLOAT8_H
 
 #include "quant/half.h"
+#include "quant/turn.h"
 
 /* LANES bytes' bits as halves, times scale; the lanes that equal nan under the mask 0x7f become NaN. */
 static inline vf float8(vi byte, int shift, float scale, int nan)

@@ -9,6 +9,7 @@
 
 #include "quant/half.h"
 #include "quant/search.h"
+#include "quant/turn.h"
 
 #define GROUP 32
 

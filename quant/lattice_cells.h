@@ -8,6 +8,7 @@
 
 #include "quant/half.h"
 #include "quant/lattice.h"
+#include "quant/turn.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -9,6 +9,7 @@
 
 #include "quant/half.h"
 #include "quant/search.h"
+#include "quant/turn.h"
 
 #define N 32                    /* weights in a block */
 #define STEPS (N / LANES)       /* vectors in a block */

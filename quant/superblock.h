@@ -8,6 +8,7 @@
 
 #include "quant/half.h"
 #include "quant/search.h"
+#include "quant/turn.h"
 #include "quant/type.h"
 
 #define SUPER 256

@@ -3,6 +3,7 @@
 #define BANTAM_TERNARY_H
 
 #include "quant/half.h"
+#include "quant/turn.h"
 
 #define N 256
 

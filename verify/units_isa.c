@@ -1,7 +1,7 @@
 /* units_isa.c - see units.h: float32, compiled once per instruction set. */
 #include "verify/units.h"
 
-#include "quant/lanes.h"
+#include "quant/turn.h"
 
 #define PASTE2(name, isa) name##_##isa
 #define PASTE(name, isa) PASTE2(name, isa)

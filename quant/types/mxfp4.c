@@ -1,6 +1,7 @@
 /* mxfp4.c - 32 four-bit floats and a power of two; ggml's block_mxfp4, the MXFP4 of the OCP specification. */
 #include "quant/fp4.h"
 #include "quant/kernel.h"
+#include "quant/turn.h"
 
 #define N 32
 

@@ -1,6 +1,7 @@
 /* nvfp4.c - 64 four-bit floats in groups of 16 with an eight-bit float as scale; ggml's block_nvfp4. */
 #include "quant/fp4.h"
 #include "quant/kernel.h"
+#include "quant/turn.h"
 
 #define N 64
 #define GROUP 16

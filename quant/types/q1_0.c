@@ -1,6 +1,7 @@
 /* q1_0.c - 128 signs and their mean magnitude; ggml's block_q1_0. */
 #include "quant/half.h"
 #include "quant/kernel.h"
+#include "quant/turn.h"
 
 #define N 128
 

@@ -1,6 +1,7 @@
 /* q2_0.c - 64 levels -1, 0, 1, 2 and a scale; ggml's block_q2_0. */
 #include "quant/half.h"
 #include "quant/kernel.h"
+#include "quant/turn.h"
 
 #define N 64
 

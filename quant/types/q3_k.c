@@ -7,6 +7,7 @@
  *     byte 8 + k    [ scale k+12, high 2 | scale k+8, high 2 | scale k+4, high 2 | scale k, high 2 ]
  */
 #include "quant/kernel.h"
+#include "quant/moves.h"
 #include "quant/superblock.h"
 
 struct q3_k {

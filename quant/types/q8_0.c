@@ -1,6 +1,7 @@
 /* q8_0.c - 32 signed bytes and a scale; ggml's block_q8_0. */
 #include "quant/half.h"
 #include "quant/kernel.h"
+#include "quant/turn.h"
 
 struct q8_0 {
     uint16_t d;         /* f16: the largest magnitude over 127 */
