@@ -100,7 +100,7 @@ static inline int lattice_runs(struct lattice_rule r, const struct cells *c, con
 /* The lowest bit that is set; x is not 0. */
 static inline vi lattice_lowest_bit(vi x)
 {
-    return ((vi)vfloat(x & -x) >> 23 & 255) - 127;
+    return ((vi)vfloat(x & (vi)-(vu)x) >> 23 & 255) - 127;
 }
 
 /* Asks about group k of all cells. What is on the codebook, or has but one candidate, answers itself. */
