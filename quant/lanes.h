@@ -283,13 +283,6 @@ static inline vi vround(vf x)
     return vtrunc(x + below_half);
 }
 
-/* Largest integer not above x, as a float; |x| < 2^31. */
-static inline vf vfloor(vf x)
-{
-    vf t = vfloat(vtrunc(x));
-    return pick(t > x, t - 1, t);
-}
-
 /* Any lane set? Lanes of a comparison are 0 or -1. */
 static inline int vany(vi mask)
 {
@@ -393,12 +386,6 @@ static inline int vsome_any(vsome some)
 #else
     return vany(some);
 #endif
-}
-
-/* Lanes k < live. */
-static inline vi vlive(int live)
-{
-    return vlane() < live;
 }
 
 /* Stores the lanes of x where mask is set, one after the other, and perhaps more behind them, LANES in all; returns how many
