@@ -9,21 +9,9 @@
 
 enum { GAP = 3 };               /* floats between the rows of each matrix, which nobody may touch */
 
-/* n floats between -1 and 1. */
-static float *some_floats(size_t n, unsigned seed)
-{
-    int32_t *ids = tiny_tokens(n, 2001, seed);
-    float *x = malloc(n * sizeof *x);
-
-    for (size_t i = 0; i < n; i++)
-        x[i] = (float)(ids[i] - 1000) / 1000;
-    free(ids);
-    return x;
-}
-
 static struct matrix some_matrix(size_t rows, size_t columns, unsigned seed)
 {
-    return (struct matrix){ some_floats(rows * (columns + GAP), seed), rows, columns, columns + GAP };
+    return (struct matrix){ tiny_floats(rows * (columns + GAP), seed), rows, columns, columns + GAP };
 }
 
 /* `turned`: b's columns are multiplied, not its rows. */

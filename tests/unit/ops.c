@@ -7,18 +7,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* n floats between -1 and 1. */
-static float *some_floats(size_t n, unsigned seed)
-{
-    int32_t *ids = tiny_tokens(n, 2001, seed);
-    float *x = malloc(n * sizeof *x);
-
-    for (size_t i = 0; i < n; i++)
-        x[i] = (float)(ids[i] - 1000) / 1000;
-    free(ids);
-    return x;
-}
-
 TEST(op_norm_of_both_kinds)
 {
     const float x[8] = { 1, 2, 3, 6, -1, -1, 1, 1 }, gain[4] = { 1, 2, 1, 1 }, bias[4] = { 0, 0, 10, 0 };
@@ -68,7 +56,7 @@ TEST(op_rope_of_pairs_and_halves)
 {
     enum { ROT = 6, LENGTH = 8, HEADS = 2, N = 6, CONTEXT = 3 };
     struct rope r = { .rot = ROT, .base = 100, .factor = 1, .magnitude = 1 };
-    float table[CONTEXT * ROT], *pairs = some_floats(N * HEADS * LENGTH, 4), halves[N * HEADS * LENGTH];
+    float table[CONTEXT * ROT], *pairs = tiny_floats(N * HEADS * LENGTH, 4), halves[N * HEADS * LENGTH];
     float first = pairs[2 * HEADS * LENGTH], second = pairs[2 * HEADS * LENGTH + 1], behind = pairs[2 * HEADS * LENGTH + 7];
     bool same = true;
 
@@ -140,7 +128,7 @@ TEST(op_exponentials_are_exact_to_a_few_ulps)
 
 TEST(op_finite_finds_one_in_many)
 {
-    float *x = some_floats(100000, 9);
+    float *x = tiny_floats(100000, 9);
 
     CHECK(op_finite(x, 100000));
     x[99999] = INFINITY;

@@ -163,6 +163,17 @@ int32_t *tiny_tokens(size_t n, size_t vocabulary, unsigned seed)
     return ids;
 }
 
+float *tiny_floats(size_t n, unsigned seed)
+{
+    int32_t *ids = tiny_tokens(n, 2001, seed);
+    float *x = malloc(n * sizeof *x);
+
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)(ids[i] - 1000) / 1000;
+    free(ids);
+    return x;
+}
+
 /* ---- the reference ---- */
 
 /* The tensor's numbers, or NULL; in *a. */

@@ -28,6 +28,9 @@ void *tiny_data(const struct model *, const char *name);
 /* Ids drawn at random below `vocabulary`; freed by the caller. */
 int32_t *tiny_tokens(size_t n, size_t vocabulary, unsigned seed);
 
+/* Floats between -1 and 1; freed by the caller. */
+float *tiny_floats(size_t n, unsigned seed);
+
 /* A SentencePiece vocabulary of nothing but bytes, with BOS, in `a`. */
 enum { TINY_BYTES_AT = 3, TINY_PIECES = TINY_BYTES_AT + 256 };
 struct vocab *tiny_vocab(struct arena *a, struct fail *);
