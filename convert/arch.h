@@ -124,6 +124,8 @@ enum block_part {               /* what some families have and others do not */
     HAS_OUTPUT_NORMS = 1 << 14,         /* HAS_POST_NORMS under the names attn_output_norm and layer_output_norm */
     HAS_SUM_NORMS = 1 << 15,            /* the two of HAS_OUTPUT_NORMS are behind the sums, and there are no others */
     HAS_TOKEN_TYPES = 1 << 16,          /* the first row of token_types, if there is any, is added to the embeddings */
+    HAS_LOOSE_ATTENTION = 1 << 17,      /* llama.cpp makes its two products one after the other, never fused: to multiply with a cache in
+                                         * half precision it rounds queries and weights to that, too */
 };
 
 /* All that the forward pass switches on; numbers (heads, eps, rope base) come from the canonical metadata. */

@@ -129,6 +129,9 @@ static int attention_block(struct stream *s, const struct layer *l, float *x, st
     if (s->options.half_cache) {
         op_halve(k, n * s->length[KEY]);
         op_halve(v, n * s->length[VALUE]);
+        inner.halved = s->block.has & HAS_LOOSE_ATTENTION;
+        if (inner.halved)
+            op_halve(q, m * s->length[QUERY]);
     }
     if (temperature)
         op_scale(q, m, s->length[QUERY], temperature + from, some);

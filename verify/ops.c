@@ -148,6 +148,21 @@ const float *op_alibi_slopes(size_t heads, struct arena *a)
     return slope;
 }
 
+static void halve(float *x, size_t n)
+{
+    const struct qtype *half = qtype_named("F16");
+    uint16_t narrow[HALVED];
+    float back[HALVED];
+
+    for (size_t i = 0, some; i < n; i += some) {
+        some = min_u64(n - i, HALVED);
+        half->encode(x + i, NULL, narrow, 1, some);
+        half->decode(narrow, back, some);
+        for (size_t k = 0; k < some; k++)
+            x[i + k] = isfinite(back[k]) ? back[k] : x[i + k];
+    }
+}
+
 /* Queries [first, first + n) of one head of one sequence; k and v point at its first token, q and out at that of a->from:
  *
  *        keys   low ....... first ....... first + n
@@ -172,6 +187,8 @@ static void attend(const struct attention *a, float slope, const float *q, const
             row[key] -= slope * (float)(upto - 1 - key);
         memset(row, 0, from * sizeof *row);
         op_softmax(row + from, upto - from);
+        if (a->halved)
+            halve(row + from, upto - from);
         memset(row + upto, 0, (wide - upto) * sizeof *row);
     }
     matmul_columns((struct matrix){ scores, n, wide, wide }, (struct matrix){ v + low * v_stride, wide, a->value, v_stride },
@@ -248,19 +265,9 @@ void op_clamp(float *x, size_t n, float limit)
 
 void op_halve(float *x, size_t n)
 {
-    const struct qtype *half = qtype_named("F16");
-
 #pragma omp parallel for
-    for (size_t i = 0; i < n; i += HALVED) {
-        size_t some = n - i < HALVED ? n - i : HALVED;
-        uint16_t narrow[HALVED];
-        float back[HALVED];
-
-        half->encode(x + i, NULL, narrow, 1, some);
-        half->decode(narrow, back, some);
-        for (size_t k = 0; k < some; k++)
-            x[i + k] = isfinite(back[k]) ? back[k] : x[i + k];
-    }
+    for (size_t i = 0; i < n; i += HALVED)
+        halve(x + i, min_u64(n - i, HALVED));
 }
 
 void op_sigmoid(float *x, size_t n)

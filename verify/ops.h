@@ -82,6 +82,7 @@ struct attention {
     float scale;                        /* of the products, before the softmax */
     float softcap;                      /* of the scaled products; 0: none */
     const float *slope;                 /* of each head: subtracted for each token of distance; NULL: none */
+    bool halved;                        /* weights are rounded to half precision; not for texts without a mask */
 };
 
 /* k: n x kv_heads*key, v: n x kv_heads*value; n a multiple of context; with m = n / context * (context - from), q: m x heads*key, out:

@@ -77,7 +77,7 @@ const struct arch arch_grok = {
     .ignored_keys = ignored_keys,
     .ignored_tensors = ignored_tensors,
     .block = { .norm = NORM_RMS, .rope = ROPE_HALVES, .act = ACT_GELU_TANH, .mlp = MLP_GATED,
-               .has = HAS_OUTPUT_NORMS | HAS_EXPERT_SHARES },
+               .has = HAS_OUTPUT_NORMS | HAS_EXPERT_SHARES | HAS_LOOSE_ATTENTION },
     .one_way = true,
     .check = arch_check_heads,
 };

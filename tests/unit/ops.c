@@ -186,6 +186,17 @@ TEST(attention_with_slopes_and_cap)
     CHECK(fabs((double)out[1] - far / (far + near)) < 1e-6);
 }
 
+/* Weights 1/3 and 2/3. */
+TEST(attention_with_weights_of_half_precision)
+{
+    const float q[] = { 1, 1 }, k[] = { 0, 0.69314718f }, v[] = { 1, 0 };
+    struct attention a = { .context = 2, .heads = 1, .kv_heads = 1, .key = 1, .value = 1, .scale = 1, .halved = true };
+    float out[2];
+
+    op_attention(&a, q, k, v, 2, out);
+    CHECK(out[0] == 1 && out[1] == 0x1.554p-2f);
+}
+
 /* Ties go to the even half; what no half can hold stays as it is. */
 TEST(halves_and_back)
 {
