@@ -4,6 +4,7 @@
 #include "formats/output.h"
 #include "verify/chunks.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@ struct sums_entry *sums_entry(struct sums *s, const char *name, size_t experts, 
     struct sums_entry *e;
 
     if (at >= 0) {
+        assert((size_t)at < s->n);
         e = &s->entry[at];
         return e->experts == experts && e->columns == columns ? e : NULL;
     }
